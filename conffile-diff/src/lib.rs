@@ -1,0 +1,1 @@
+//! Pure checkers and mergers of conffiles, dpkg databases and trees

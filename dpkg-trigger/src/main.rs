@@ -1,0 +1,2 @@
+//! The program that the flipper-profile package runs when its dpkg trigger fires
+fn main() {}

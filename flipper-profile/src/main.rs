@@ -1,0 +1,2 @@
+//! Profiles for Debian: plain apt, automatic snapshots, undo
+fn main() {}

@@ -1,0 +1,1 @@
+//! The model and boot record of flipper-profile, and the SQLite journal

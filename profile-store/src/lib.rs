@@ -1,0 +1,1 @@
+//! The only writer of flipper-profile pools: inventory, plan, apply, recover, collect

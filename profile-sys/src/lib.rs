@@ -1,0 +1,1 @@
+//! Every effect of flipper-profile: ioctls, mounts, files, locks, commands, fault points
