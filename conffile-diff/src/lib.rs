@@ -1,1 +1,16 @@
-//! Pure checkers and mergers of conffiles, dpkg databases and trees
+//! Pure checkers and comparers of dpkg's databases, of package changes and of texts.
+//!
+//! Everything here takes bytes and plain values and returns plain values: no file is opened,
+//! no clock is read, nothing is printed. The crate depends on no other crate of the workspace,
+//! so undo, rebase and the hooks call the same rules.
+//!
+//! 1. [`dpkg`] reads what dpkg and apt keep: the status file, automatic marks, file lists and
+//!    the history log, and says what changed between two states of them.
+//! 2. [`attribution`] decides which changed paths of a transaction were the work of its packages.
+//! 3. [`text`] prints the difference of two files.
+//!
+//! Paths are bytes throughout: a package may ship a name that is not UTF-8.
+
+pub mod attribution;
+pub mod dpkg;
+pub mod text;
