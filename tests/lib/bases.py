@@ -1,0 +1,153 @@
+"""Real Debian bases: bootstrapped from the machine's own mirror, then dressed for the tests, both cached."""
+
+import glob
+import hashlib
+import os
+import shutil
+
+from lib import expect, mirror
+from lib.process import run, run_ok
+from packages import builder, catalogue, repository
+
+# apt inside every base: quiet, offline unless asked, no recommends, small lists.
+APT_CONF = """APT::Install-Recommends "false";
+Acquire::GzipIndexes "true";
+Acquire::Languages "none";
+Acquire::Check-Date "false";
+"""
+REPOSITORY = "/opt/fpt/repo"
+DRESS_VERSION = "1"
+
+
+def _key(*parts):
+    return hashlib.sha256("\0".join(str(p) for p in parts).encode()).hexdigest()[:16]
+
+
+def _file_digest(path):
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _publish(temporary, final):
+    """Renames a finished file into the cache, so that a cut run leaves nothing that looks whole."""
+    os.makedirs(os.path.dirname(final), exist_ok=True)
+    shutil.move(temporary, final + ".part")
+    os.rename(final + ".part", final)
+    return final
+
+
+def bootstrap(context, suite, include=()):
+    """A tar of the suite from mmdebstrap, keyed by suite, architecture, package list and index."""
+    index = mirror.index(suite, context.dir)
+    if index is None:
+        raise expect.Skip(f"the mirror does not answer for {suite}")
+    key = _key(suite, mirror.architecture(), sorted(include), hashlib.sha256(index).hexdigest())
+    final = os.path.join(context.options.cache, "bases", f"{suite}-{key}.tar")
+    if os.path.exists(final):
+        return final
+    made = context.path(f"{suite}.tar")
+    command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"]
+    if include:
+        command.append("--include=" + ",".join(include))
+    run_ok(*command, suite, made, mirror.uri(), timeout=1500)
+    return _publish(made, final)
+
+
+def repository_directory(context):
+    """The built test packages with their index."""
+    with open(catalogue.__file__, "rb") as f, open(catalogue.scripts.__file__, "rb") as g, \
+            open(builder.__file__, "rb") as h:
+        key = _key(f.read(), g.read(), h.read())
+    final = os.path.join(context.options.cache, "repositories", key)
+    if not os.path.exists(final):
+        made = context.path("repository")
+        os.makedirs(made)
+        for package in catalogue.everything():
+            builder.build(package, made)
+        repository.write_index(made)
+        os.makedirs(os.path.dirname(final), exist_ok=True)
+        shutil.copytree(made, final + ".part", dirs_exist_ok=True)
+        os.rename(final + ".part", final)
+    return final
+
+
+def product_packages(context, suite):
+    """Our .debs for the suite: DIR/<suite>/*.deb, else DIR/*.deb for trixie."""
+    directory = context.options.deb_dir
+    if not directory:
+        raise expect.Skip("no --deb directory given")
+    for place in (os.path.join(directory, suite), directory if suite == "trixie" else None):
+        found = sorted(glob.glob(os.path.join(place, "flipper-profile_*.deb"))) if place else []
+        if found:
+            return found
+    raise expect.Skip(f"no flipper-profile .deb for {suite} in {directory}")
+
+
+def dressed(context, name):
+    """The recipe's base as a tar: test repository, apt configuration, our packages, real archives."""
+    from lib.recipes import RECIPES
+    recipe = RECIPES[name]
+    raw = bootstrap(context, recipe.suite, recipe.include)
+    repo = repository_directory(context)
+    debs = product_packages(context, recipe.suite) if recipe.product else []
+    key = _key(DRESS_VERSION, os.path.basename(raw), repository.fingerprint(repo), APT_CONF, recipe,
+               *(_file_digest(d) for d in debs))
+    final = os.path.join(context.options.cache, "bases", f"{name}-{key}.tar")
+    if os.path.exists(final):
+        os.utime(final)
+        return final
+    root = context.path("root")
+    os.mkdir(root)
+    run_ok("tar", "-C", root, "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xf", raw)
+    _dress(root, repo, debs, recipe)
+    made = context.path("dressed.tar")
+    run_ok("tar", "-C", root, "--numeric-owner", "--xattrs", "--xattrs-include=*", "--sort=name", "-cf", made, ".")
+    shutil.rmtree(root)
+    _forget_old(os.path.dirname(final), name)
+    return _publish(made, final)
+
+
+def _in_root(root, *command):
+    return run_ok("chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8",
+                  "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *command, timeout=1500)
+
+
+def _write(root, path, text, mode=0o644):
+    with open(root + path, "w", encoding="utf-8") as f:
+        f.write(text)
+    os.chmod(root + path, mode)
+
+
+def _dress(root, repo, debs, recipe):
+    machine = [line for line in run("apt-config", "dump").text.splitlines()
+               if line.startswith(("Acquire::http", "Acquire::https", "Acquire::Check-Valid-Until"))]
+    _write(root, "/etc/apt/apt.conf.d/00tests", APT_CONF + "\n".join(machine) + "\n")
+    _write(root, "/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+    shutil.copytree(repo, root + REPOSITORY)
+    run_ok("mount", "-t", "proc", "proc", root + "/proc")
+    try:
+        if recipe.archives:
+            _in_root(root, "apt-get", "-q", "update")
+            _in_root(root, "apt-get", "-q", "-y", "--download-only", "install", *recipe.archives)
+            for deb in glob.glob(root + "/var/cache/apt/archives/*.deb"):
+                shutil.move(deb, root + REPOSITORY)
+            repository.write_index(root + REPOSITORY)
+        _write(root, "/etc/apt/sources.list", f"deb [trusted=yes] file:{REPOSITORY} ./\n")
+        shutil.rmtree(root + "/var/lib/apt/lists")
+        _in_root(root, "apt-get", "-q", "update")
+        _in_root(root, "dpkg", "-i", *(f"{REPOSITORY}/{d}" for d in catalogue.IN_BASE))
+        if debs:
+            os.makedirs(root + "/opt/fpt/product")
+            for deb in debs:
+                shutil.copy(deb, root + "/opt/fpt/product")
+            _in_root(root, "sh", "-c", "dpkg -i /opt/fpt/product/*.deb")
+    finally:
+        run_ok("umount", root + "/proc")
+    os.unlink(root + "/usr/sbin/policy-rc.d")
+
+
+def _forget_old(directory, name, keep=2):
+    """Dressed bases change with every build of the product; only the newest few stay."""
+    found = sorted(glob.glob(os.path.join(directory, f"{name}-*.tar")), key=os.path.getmtime, reverse=True)
+    for old in found[keep:]:
+        os.unlink(old)

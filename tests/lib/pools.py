@@ -1,0 +1,164 @@
+"""Pools under test: prepared images and a handle that speaks to them by command and by kernel."""
+
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import shutil
+import uuid
+
+from lib import bases, command, expect, mounts, toy
+from lib.process import run_ok
+from oracle import tree
+
+# Small enough to be made in a second, far above the few thousand inodes of the test bases.
+TEST_FLOOR = 1 << 17
+BASE = "v1"
+
+
+class Pool:
+    """One pool image.  `fp` asks the product; `top`, `merged`, `reading` look without it."""
+
+    def __init__(self, context, image):
+        self.context = context
+        self.image = image
+
+    def fp(self, *args, **options):
+        """Runs the command with --json on this pool."""
+        return command.call(self.context.program(), "--pool", self.image, "--json", *args, **options)
+
+    def ok(self, *args, **options):
+        """Runs the command, expects success, returns `result`."""
+        return expect.status(self.fp(*args, **options), 0).result
+
+    def plain(self, *args, **options):
+        """Runs the command as a person does: no --json."""
+        return command.call(self.context.program(), "--pool", self.image, *args, **options)
+
+    def run(self, profile, *argv, **options):
+        """Runs a command inside a profile."""
+        return self.plain("run", profile, "--", *argv, **options)
+
+    def run_ok(self, profile, *argv, **options):
+        return expect.status(self.run(profile, *argv, **options), 0)
+
+    def shell(self, profile, script, **options):
+        return self.run_ok(profile, "sh", "-ec", script, **options)
+
+    def start(self, profile, *argv, env=None, **options):
+        return command.start(self.context.program(), "--pool", self.image, "run", profile, "--", *argv,
+                             env=env, **options)
+
+    def install(self, profile, *packages, env=None):
+        return self.run(profile, "apt-get", "-q", "-y", "install", *packages, env=env)
+
+    def history(self, profile="dev", *args):
+        return self.ok("-p", profile, "history", *args)["transactions"]
+
+    def newest(self, profile="dev"):
+        rows = self.history(profile)
+        expect.that(rows, "the history is empty")
+        return rows[0]
+
+    def copy(self, name):
+        """A second image with the same content; mount only one of the two at a time."""
+        target = os.path.join(os.path.dirname(self.image), name)
+        copy_sparse(self.image, target)
+        return Pool(self.context, target)
+
+    @contextlib.contextmanager
+    def top(self):
+        with mounts.top_level(self.image, self.context.dir) as directory:
+            yield directory
+
+    def profile_file(self, top, name):
+        """(directory, content) of the profile with this name, read from the pool itself."""
+        for path in glob.glob(f"{top}/@profiles/*/profile.json"):
+            with open(path, encoding="utf-8") as f:
+                content = json.load(f)
+            if content["name"] == name:
+                return os.path.dirname(path), content
+        raise expect.Failure(f"no profile named {name} in the pool")
+
+    @contextlib.contextmanager
+    def merged(self, profile="dev"):
+        """The profile's merged tree as it is now, mounted or not, from a snapshot of its upper."""
+        with self.top() as top:
+            directory, content = self.profile_file(top, profile)
+            copy = f"{top}/oracle-{uuid.uuid4().hex}"
+            run_ok("btrfs", "-q", "subvolume", "snapshot", "-r", directory, copy)
+            try:
+                layers = [f"{copy}/upper", f"{top}/@base/{content['base']['version']}"]
+                with mounts.merged_read_only(layers, self.context.dir) as view:
+                    yield view
+            finally:
+                run_ok("btrfs", "-q", "subvolume", "delete", copy)
+
+    @contextlib.contextmanager
+    def merged_snapshot(self, snapshot, base=BASE):
+        """The merged tree of a snapshot named by its path below @snapshots."""
+        with self.top() as top:
+            layers = [f"{top}/@snapshots/{snapshot}/upper", f"{top}/@base/{base}"]
+            with mounts.merged_read_only(layers, self.context.dir) as view:
+                yield view
+
+    def reading(self, profile="dev"):
+        with self.merged(profile) as view:
+            return tree.read(view)
+
+
+def copy_sparse(source, target):
+    run_ok("cp", "--sparse=always", source, target)
+
+
+def make(context, image, base_tar, floor=TEST_FLOOR, size="8G"):
+    """Pool, base `v1` and profile `dev`, all by the product."""
+    pool = Pool(context, image)
+    expect.status(command.call(context.program(), "--json", "pool", "create", image, "--size", size,
+                               "--inode-floor", str(floor)), 0)
+    pool.ok("base", "add", BASE, "--from-tar", base_tar, timeout=900)
+    pool.ok("create", "dev", "--base", BASE)
+    return pool
+
+
+def _program_digest(context):
+    with open(context.program(), "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _toy_tar(context):
+    root = context.path("toy-root")
+    os.mkdir(root)
+    toy.make(root)
+    made = context.path("toy.tar")
+    run_ok("tar", "-C", root, "--numeric-owner", "--xattrs", "--xattrs-include=*", "-cf", made, ".")
+    shutil.rmtree(root)
+    return made
+
+
+def template(context, name):
+    """The prepared image of a recipe, for this build of the product and this slot."""
+    base = _toy_tar(context) if name == "toy" else bases.dressed(context, name)
+    source = "toy1" if name == "toy" else os.path.basename(base)
+    key = hashlib.sha256(f"1 {_program_digest(context)} {source}".encode()).hexdigest()[:16]
+    directory = os.path.join(context.options.cache, "pools")
+    final = os.path.join(directory, f"{name}-{context.options.slot}-{key}.img")
+    if os.path.exists(final):
+        return final
+    os.makedirs(directory, exist_ok=True)
+    image = context.path(f"{name}.img")
+    pool = make(context, image, base)
+    if name != "toy":
+        pool.run_ok("dev", "true")
+    for old in glob.glob(os.path.join(directory, f"{name}-{context.options.slot}-*.img")):
+        os.unlink(old)
+    copy_sparse(image, final + ".part")
+    os.rename(final + ".part", final)
+    return final
+
+
+def copy_of(context, name):
+    image = context.path("pool.img")
+    copy_sparse(template(context, name), image)
+    return Pool(context, image)

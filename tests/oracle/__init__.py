@@ -1,0 +1,1 @@
+"""Independent judges: they read trees and databases by themselves and import nothing of the product."""

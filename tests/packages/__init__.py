@@ -1,0 +1,1 @@
+"""Tiny real packages, one per behaviour, and the flat repository that apt reads."""
