@@ -1,7 +1,7 @@
 //! Pure checkers and comparers of dpkg's databases, of package changes and of texts.
 //!
 //! Everything here takes bytes and plain values and returns plain values: no file is opened,
-//! no clock is read, nothing is printed. The crate depends on no other crate of the workspace,
+//! nothing is printed, and the clock only bounds how long two texts are compared. The crate depends on no other crate of the workspace,
 //! so undo, rebase and the hooks call the same rules.
 //!
 //! 1. [`dpkg`] reads what dpkg and apt keep: the status file, automatic marks, file lists and

@@ -1,5 +1,7 @@
 //! The difference of two files, for people.
 
+use std::io::Write;
+
 use similar::TextDiff;
 
 /// The difference of two byte strings.
@@ -38,16 +40,34 @@ pub fn difference(old: &[u8], new: &[u8], old_label: &str, new_label: &str) -> D
         return Difference::Binary;
     }
     let diff = TextDiff::configure()
-        // Unrelated long texts would take minutes; after this the rest is shown as replaced.
+        // Unrelated long texts would take minutes; after this the rest is shown as replaced. The
+        // clock decides only how small the difference is, never whether it is right.
         .timeout(std::time::Duration::from_secs(1))
         .diff_lines(old, new);
     let mut unified = Vec::new();
-    diff.unified_diff()
-        .context_radius(CONTEXT_LINES)
-        .header(&one_line(old_label), &one_line(new_label))
-        .to_writer(&mut unified)
+    write_unified(&diff, old_label, new_label, &mut unified)
         // Writing into memory cannot fail, and a part of a diff would be a wrong one.
         .map_or(Difference::Binary, |()| Difference::Unified(unified))
+}
+
+fn write_unified(
+    diff: &TextDiff<'_, '_, [u8]>,
+    old_label: &str,
+    new_label: &str,
+    out: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    writeln!(out, "--- {}", one_line(old_label))?;
+    writeln!(out, "+++ {}", one_line(new_label))?;
+    // Hunk by hunk: the writer of the whole diff in similar 3.2.1 replaces bytes that are not
+    // UTF-8, the writer of one hunk does not.
+    for hunk in diff
+        .unified_diff()
+        .context_radius(CONTEXT_LINES)
+        .iter_hunks()
+    {
+        hunk.to_writer(&mut *out)?;
+    }
+    Ok(())
 }
 
 /// A label with a line end in it would forge lines of the diff.
