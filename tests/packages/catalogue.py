@@ -111,8 +111,8 @@ def _static():
     yield Package("fpt-opaque", "1", lambda root: [
         put(root, "/usr/share/fpt-opaque/d/one", "1\n"), put(root, "/usr/share/fpt-opaque/d/two", "2\n")])
     yield Package("fpt-reopaque", "1", scripts={"postinst": scripts.RECREATE_DIRECTORY})
-    yield Package("fpt-divert", "1", _file("/usr/bin/pathchk", "#!/bin/sh\necho diverted\n"),
-                  scripts.divert("/usr/bin/pathchk", "fpt-divert"))
+    yield Package("fpt-divert", "1", _file("/usr/bin/apt-cdrom", "#!/bin/sh\necho diverted\n"),
+                  scripts.divert("/usr/bin/apt-cdrom", "fpt-divert"))
     yield Package("fpt-caps", "1", _file("/usr/lib/fpt-caps/tool", "#!/bin/sh\n"),
                   {"postinst": scripts.set_capability("/usr/lib/fpt-caps/tool")})
     yield Package("fpt-links", "1", _links)

@@ -63,12 +63,12 @@ def dir_and_symlink(version):
 
 def set_capability(path):
     """Sets cap_net_raw=ep with perl-base alone: setxattr is 188 on amd64 and 5 on arm64."""
-    value = "pack('V5', 0x02000001, 1 << 13, 0, 0, 0)"
     return HEAD + (
-        "number=188; [ \"$(dpkg --print-architecture)\" = amd64 ] || number=5\n"
-        f"perl -e 'my $v = {value}; "
-        f"syscall(shift() + 0, \"{path}\", \"security.capability\", $v, length $v, 0) == 0 or die \"setxattr: $!\"'"
-        " \"$number\"\n"
+        'number=188; [ "$(dpkg --print-architecture)" = amd64 ] || number=5\n'
+        "perl -e 'my ($n, $p, $k, $v) = (shift() + 0, shift, \"security.capability\","
+        " pack(\"V5\", 0x02000001, 1 << 13, 0, 0, 0));"
+        " syscall($n, $p, $k, $v, length $v, 0) == 0 or die \"setxattr: $!\"'"
+        f' "$number" {path}\n'
     )
 
 
