@@ -1,0 +1,63 @@
+"""The command line itself: usage errors, root, the envelope, hostile text."""
+
+import json
+import os
+
+from lib import command, expect
+from lib.process import run
+
+
+def test_no_verb_is_a_usage_error(t):
+    expect.status(command.call(t.program()), 2)
+
+
+def test_an_unknown_verb_is_a_usage_error(t):
+    expect.status(command.call(t.program(), "frobnicate"), 2)
+
+
+def test_a_positional_transaction_that_is_no_number_is_a_usage_error(t):
+    expect.status(t.pool("toy").fp("-p", "dev", "undo", "seven"), 2)
+
+
+def test_without_root_it_says_so(t):
+    image = t.empty_image(64 << 20)
+    os.chmod(image, 0o666)
+    os.chmod(t.dir, 0o755)
+    answer = run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", t.program(), "--json", "--pool", image,
+                 "list", env=command.environment())
+    expect.equal(answer.status, 1, "status without root")
+    expect.equal(json.loads(answer.stdout)["error"]["situation"], "not-root")
+
+
+def test_help_and_version_need_nothing(t):
+    for flag in ("--help", "--version"):
+        answer = run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", t.program(), flag,
+                     env=command.environment())
+        expect.status(answer, 0)
+
+
+def test_stdout_is_one_json_object_for_every_listing(t):
+    pool = t.pool("toy")
+    for verb in (("list",), ("pool", "info"), ("pool", "check"), ("base", "list"), ("base", "info", "v1"),
+                 ("info", "dev"), ("-p", "dev", "history"), ("-p", "dev", "status"), ("recover",)):
+        answer = expect.status(pool.fp(*verb), 0)
+        words = "-".join(w for w in verb if w not in ("-p", "dev", "v1"))
+        expect.equal(answer.envelope["schema"], f"flipper-profile/{words}/1")
+        expect.equal(answer.envelope["ok"], True)
+
+
+def test_escape_sequences_of_a_description_do_not_reach_the_terminal(t):
+    pool = t.pool("toy")
+    answer = pool.fp("set", "dev", "description=a\x1b[2Jb")
+    if answer.status == 0:
+        shown = pool.plain("info", "dev")
+        expect.absent(shown.stdout, b"\x1b[2J")
+    else:
+        expect.status(answer, 1, 2)
+
+
+def test_confirmation_without_a_terminal_is_status_3(t):
+    pool = t.pool("toy")
+    expect.status(pool.fp("delete", "dev"), 3)
+    expect.equal([p["name"] for p in pool.ok("list")["profiles"]], ["dev"])
+    expect.status(pool.fp("--yes", "delete", "dev"), 0)

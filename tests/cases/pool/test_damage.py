@@ -1,0 +1,117 @@
+"""Pools that are not what they should be: a clear refusal, the right status, nothing changed."""
+
+import json
+import os
+
+from lib import command, expect
+from lib.process import run_ok
+
+
+def _edit(path, change):
+    with open(path, encoding="utf-8") as f:
+        content = json.load(f)
+    change(content)
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(content, f)
+
+
+def _refused(answer, *codes):
+    expect.status(answer, *codes)
+    error = answer.error
+    expect.that(error["situation"], "no situation")
+    expect.that(error.get("hint"), f"no hint: {error}")
+    return error
+
+
+def test_a_file_that_is_not_btrfs(t):
+    image = t.empty_image(64 << 20)
+    _refused(command.call(t.program(), "--json", "--pool", image, "list"), 1)
+
+
+def test_an_empty_file(t):
+    image = t.empty_image(0)
+    _refused(command.call(t.program(), "--json", "--pool", image, "list"), 1)
+
+
+def test_a_foreign_btrfs(t):
+    image = t.empty_image(512 << 20)
+    run_ok("mkfs.btrfs", "-q", image)
+    _refused(command.call(t.program(), "--json", "--pool", image, "list"), 1)
+
+
+def test_a_missing_image(t):
+    _refused(command.call(t.program(), "--json", "--pool", t.path("none.img"), "list"), 1)
+
+
+def test_a_pool_half_made(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        os.unlink(f"{top}/@flipper/pool.json")
+    _refused(pool.fp("list"), 1, 4)
+
+
+def test_a_pool_with_an_unknown_incompatible_feature(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        _edit(f"{top}/@flipper/pool.json", lambda c: c["format"]["incompatible"].append("from-the-future"))
+    error = _refused(pool.fp("list"), 1)
+    expect.contains(json.dumps(error), "from-the-future")
+
+
+def test_a_pool_with_an_unknown_read_only_feature_can_be_read_but_not_changed(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        _edit(f"{top}/@flipper/pool.json", lambda c: c["format"]["read_only_compatible"].append("from-the-future"))
+    expect.status(pool.fp("list"), 0)
+    _refused(pool.fp("create", "other"), 1)
+
+
+def test_a_pool_with_an_unknown_compatible_feature_works(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        _edit(f"{top}/@flipper/pool.json", lambda c: c["format"]["compatible"].append("nicer-colours"))
+    expect.status(pool.fp("create", "other"), 0)
+
+
+def test_a_truncated_profile_file_is_listed_and_kept(t):
+    pool = t.pool("toy")
+    pool.ok("create", "other")
+    with pool.top() as top:
+        directory, _ = pool.profile_file(top, "dev")
+        os.truncate(f"{directory}/profile.json", 20)
+    listed = pool.ok("list")
+    expect.equal([p["name"] for p in listed["profiles"]], ["other"])
+    expect.equal([u["id"] for u in listed["unreadable"]], [os.path.basename(directory)])
+    expect.status(pool.fp("pool", "check"), 4)
+    with pool.top() as top:
+        expect.that(os.path.exists(f"{top}/@profiles/{os.path.basename(directory)}/upper"), "it was collected")
+
+
+def test_a_profile_from_the_future_is_refused_but_kept(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        directory, _ = pool.profile_file(top, "dev")
+        _edit(f"{directory}/profile.json", lambda c: c["format"]["incompatible"].append("from-the-future"))
+    answer = pool.fp("clone", "dev", "other")
+    expect.that(answer.status in (1, 4), answer)
+    expect.contains(answer.text, "from-the-future")
+
+
+def test_a_journal_that_is_not_sqlite(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        with open(f"{top}/@flipper/journal.db", "r+b") as f:
+            f.write(b"this is no database\n" * 200)
+    answer = pool.fp("pool", "check")
+    expect.status(answer, 4)
+    _refused(pool.fp("create", "other"), 1, 4)
+
+
+def test_a_base_that_vanished(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        run_ok("btrfs", "property", "set", f"{top}/@base/v1", "ro", "false")
+        run_ok("btrfs", "-q", "subvolume", "delete", f"{top}/@base/v1")
+    _refused(pool.fp("run", "dev", "--", "true"), 1, 4, 125)
+    expect.status(pool.fp("pool", "check"), 4)
+    expect.status(pool.fp("list"), 0)

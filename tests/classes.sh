@@ -1,0 +1,63 @@
+# The classes of ./check in the order they run: cheap ones first. Sourced by it.
+# shellcheck shell=sh disable=SC2154 # tier, logs and deb are of ./check
+
+if command -v cargo-fmt >/dev/null; then
+	class format cargo fmt --all --check
+else
+	skip format 'no rustfmt on this machine'
+fi
+for script in tests/lint/*; do
+	class "lint-$(basename "$script")" "$script"
+done
+if command -v cargo-clippy >/dev/null; then
+	class clippy cargo clippy --workspace --all-targets --locked -- -D warnings
+else
+	skip clippy 'no clippy on this machine'
+fi
+if command -v cargo-deny >/dev/null; then
+	class deny cargo deny --offline check bans licenses sources
+	if [ -d "${CARGO_HOME:-$HOME/.cargo}/advisory-dbs" ]; then
+		class advisories cargo deny --offline check advisories
+	else
+		skip advisories 'no advisory database on this machine'
+	fi
+else
+	skip deny 'cargo-deny is not installed (cargo install cargo-deny; minutes)'
+fi
+
+class unit cargo test --workspace --locked -- --skip loop_
+if as_root loop; then
+	class loop cargo test --workspace --locked -- loop_
+fi
+class build cargo build --workspace --locked
+
+if [ "$tier" != fast ] && as_root packages; then
+	class deb tests/build/deb "$deb"
+	class lintian lintian --fail-on error,warning "$deb"/*.deb
+	class lifecycle tests/build/lifecycle "$deb"
+fi
+
+if [ ! -x tests/run ]; then
+	skip system 'tests/run is not there yet'
+elif [ "$tier" = fast ]; then
+	class system tests/run --tier fast --bin-dir "$CARGO_TARGET_DIR/debug" --deb "$deb"
+elif as_root system; then
+	class system tests/run --tier "$tier" --bin-dir "$CARGO_TARGET_DIR/debug" --deb "$deb"
+fi
+
+if [ "$tier" != fast ] && as_root clean-builds; then
+	class source tests/build/source "$deb/source"
+	# Debian's own, older compiler, and a foreign architecture, in one build.
+	class trixie-arm64 env DEB_BUILD_OPTIONS=nocheck tests/build/clean trixie arm64 "$deb/source" "$deb/trixie-arm64"
+	if [ "$tier" = long ]; then
+		class trixie-amd64 tests/build/clean trixie amd64 "$deb/source" "$deb/trixie-amd64"
+		class bookworm-amd64 tests/build/clean bookworm amd64 "$deb/source" "$deb/bookworm-amd64"
+		class reproducible tests/build/reproducible "$deb/source" "$deb/trixie-amd64"
+		class autopkgtest tests/build/autopkgtest "$deb/source" "$deb/trixie-amd64"
+	else
+		skip trixie-amd64 'long tier: the default one compiles with the same compiler for arm64'
+		skip bookworm-amd64 'long tier'
+		skip reproducible 'long tier'
+		skip autopkgtest 'long tier'
+	fi
+fi
