@@ -1,0 +1,141 @@
+//! Walks over the items of one subvolume's tree, in key order, straight from the metadata.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+use crate::raw::{SearchBuffer, SearchKey};
+
+/// The first inode number of files; below are the tree's own items.
+pub(super) const FIRST_INODE: u64 = 256;
+/// The last inode number of files (-256 as an unsigned number).
+pub(super) const LAST_INODE: u64 = u64::MAX - 255;
+/// The size of the kernel's `btrfs_ioctl_search_header`.
+const HEADER_BYTES: usize = 32;
+
+/// One item: the key that places it, and its bytes as they are on disk (little endian).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Item<'a> {
+    pub(super) inode: u64,
+    pub(super) kind: u32,
+    pub(super) data: &'a [u8],
+}
+
+/// A little-endian number at `offset` of an item's data; 0 where the item is too short to hold it.
+pub(super) fn number_at(data: &[u8], offset: usize) -> u64 {
+    match data
+        .get(offset..offset + 8)
+        .and_then(|bytes| bytes.try_into().ok())
+    {
+        Some(bytes) => u64::from_le_bytes(bytes),
+        None => 0,
+    }
+}
+
+fn key_from(inode: u64) -> SearchKey {
+    SearchKey {
+        tree_id: 0, // the tree that the descriptor is in
+        min_objectid: inode,
+        max_objectid: LAST_INODE,
+        min_offset: 0,
+        max_offset: u64::MAX,
+        min_transid: 0,
+        max_transid: u64::MAX,
+        min_type: 0,
+        max_type: 255,
+        nr_items: u32::MAX,
+        unused: 0,
+        unused1: 0,
+        unused2: 0,
+        unused3: 0,
+        unused4: 0,
+    }
+}
+
+/// The lowest inode number at or above `inode` that has any item in the tree of `file`.
+pub(super) fn next_inode(
+    file: &File,
+    buffer: &mut SearchBuffer,
+    inode: u64,
+) -> io::Result<Option<u64>> {
+    let mut key = key_from(inode);
+    key.nr_items = 1;
+    let found = buffer.search(file.as_fd(), &key)?;
+    Ok(Items::new(buffer.items(), found)
+        .next()
+        .map(|(_, _, item)| item.inode))
+}
+
+/// Room for the largest item there can be (a whole 64 KiB node).
+pub(super) fn single_item_buffer() -> SearchBuffer {
+    SearchBuffer::new(64 << 10)
+}
+
+/// Calls `visit` for every item of the kinds `kinds` of every inode of the tree that `file` is in.
+pub(super) fn for_each_item(
+    file: &File,
+    kinds: std::ops::RangeInclusive<u32>,
+    mut visit: impl FnMut(Item<'_>),
+) -> io::Result<()> {
+    // 1 MiB: 200,000 files in some 60 calls.
+    let mut buffer = SearchBuffer::new(1 << 20);
+    let mut key = key_from(FIRST_INODE);
+    loop {
+        key.nr_items = u32::MAX;
+        let found = buffer.search(file.as_fd(), &key)?;
+        let mut last = None;
+        for (offset, kind, item) in Items::new(buffer.items(), found) {
+            // The range of a search is one of whole keys, so items of other kinds lie within it.
+            if kinds.contains(&kind) {
+                visit(item);
+            }
+            last = Some((item.inode, kind, offset));
+        }
+        let Some((inode, kind, offset)) = last else {
+            return Ok(());
+        };
+        // The smallest key behind the last one seen.
+        (key.min_objectid, key.min_type, key.min_offset) = if offset < u64::MAX {
+            (inode, kind, offset + 1)
+        } else if kind < 255 {
+            (inode, kind + 1, 0)
+        } else if inode < LAST_INODE {
+            (inode + 1, 0, 0)
+        } else {
+            return Ok(());
+        };
+    }
+}
+
+/// The items in a buffer the kernel has filled, as (offset of the key, kind, item).
+struct Items<'a> {
+    rest: &'a [u8],
+    left: u32,
+}
+
+impl<'a> Items<'a> {
+    fn new(rest: &'a [u8], left: u32) -> Self {
+        Self { rest, left }
+    }
+}
+
+fn native(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_ne_bytes)
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = (u64, u32, Item<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let (header, rest) = self.rest.split_at_checked(HEADER_BYTES)?;
+        // transid, objectid, offset, then type and length as 32-bit numbers, all in host byte order.
+        let inode = native(&header[8..16]);
+        let offset = native(&header[16..24]);
+        let kind = u32::from_ne_bytes(header[24..28].try_into().ok()?);
+        let length = u32::from_ne_bytes(header[28..32].try_into().ok()?);
+        let (data, rest) = rest.split_at_checked(length as usize)?;
+        self.rest = rest;
+        Some((offset, kind, Item { inode, kind, data }))
+    }
+}
