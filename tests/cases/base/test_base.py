@@ -1,0 +1,148 @@
+"""Bases: added whole, read-only, verified, never removed while needed."""
+
+import json
+import os
+import tarfile
+
+from lib import expect, toy
+from lib.process import run, run_ok
+from oracle import tree
+
+
+def _root(t, name="root"):
+    root = t.path(name)
+    os.mkdir(root)
+    toy.make(root)
+    return root
+
+
+def test_from_a_directory_it_is_equal_to_the_directory(t):
+    pool = t.pool("toy")
+    root = _root(t)
+    pool.ok("base", "add", "v2", "--from-directory", root)
+    with pool.top() as top:
+        found = tree.compare(tree.read(root, ()), tree.read(f"{top}/@base/v2", ()))
+    expect.nothing(found, "differences of the base from its source")
+
+
+def test_from_a_tar_it_is_equal_to_the_tree(t):
+    pool = t.pool("toy")
+    root = _root(t)
+    with pool.top() as top:
+        found = tree.compare(tree.read(root, ()), tree.read(f"{top}/@base/v1", ()), ignore=("links",))
+    expect.nothing(found, "differences of the base from its source")
+
+
+def test_it_is_read_only(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        told = run_ok("btrfs", "property", "get", f"{top}/@base/v1", "ro").text
+        expect.equal(told.strip(), "ro=true")
+
+
+def test_list_and_info_agree(t):
+    pool = t.pool("toy")
+    listed = pool.ok("base", "list")["bases"]
+    expect.equal([b["version"] for b in listed], ["v1"])
+    expect.that(listed[0]["current"], "the only base is not current")
+    info = pool.ok("base", "info", "v1")
+    for key in ("uuid", "tree_hash", "highest_inode"):
+        expect.equal(info[key], listed[0][key], key)
+
+
+def test_verify_finds_a_changed_byte(t):
+    pool = t.pool("toy")
+    expect.status(pool.fp("base", "verify", "v1"), 0)
+    with pool.top() as top:
+        run_ok("btrfs", "property", "set", "-f", f"{top}/@base/v1", "ro", "false")
+        with open(f"{top}/@base/v1/etc/hostname", "r+b") as f:
+            f.write(b"T")
+        run_ok("btrfs", "property", "set", f"{top}/@base/v1", "ro", "true")
+    expect.status(pool.fp("base", "verify", "v1"), 4)
+
+
+def test_a_needed_base_is_not_removed(t):
+    pool = t.pool("toy")
+    answer = expect.status(pool.fp("--yes", "base", "remove", "v1"), 1)
+    expect.contains(answer.text, "dev")
+    expect.equal([b["version"] for b in pool.ok("base", "list")["bases"]], ["v1"])
+
+
+def test_a_base_in_the_trash_is_still_needed(t):
+    pool = t.pool("toy")
+    pool.ok("--yes", "delete", "dev")
+    expect.status(pool.fp("--yes", "base", "remove", "v1"), 1)
+
+
+def test_an_unneeded_base_is_removed(t):
+    pool = t.pool("toy")
+    pool.ok("base", "add", "v2", "--from-directory", _root(t))
+    pool.ok("--yes", "base", "remove", "v2")
+    with pool.top() as top:
+        expect.that(not os.path.exists(f"{top}/@base/v2"), "the subvolume is still there")
+        expect.nothing(os.listdir(f"{top}/@flipper/staging"), "left in staging")
+
+
+def test_a_taken_version_is_refused(t):
+    pool = t.pool("toy")
+    expect.status(pool.fp("base", "add", "v1", "--from-directory", _root(t)), 1)
+
+
+def test_a_base_above_the_inode_floor_is_refused(t):
+    from lib import command, pools
+    image = t.path("low.img")
+    expect.status(command.call(t.program(), "--json", "pool", "create", image, "--size", "2G", "--inode-floor", "1024"),
+                  0)
+    root = _root(t)
+    os.makedirs(f"{root}/many")
+    for number in range(1200):
+        open(f"{root}/many/{number}", "w", encoding="ascii").close()
+    pool = pools.Pool(t, image)
+    answer = expect.status(pool.fp("base", "add", "v1", "--from-directory", root), 1)
+    expect.contains(answer.error["message"], "1024")
+    expect.nothing(pool.ok("base", "list")["bases"], "bases after the refusal")
+
+
+def test_a_cut_tar_leaves_nothing(t):
+    pool = t.pool("toy")
+    root = _root(t)
+    whole = t.path("whole.tar")
+    run_ok("tar", "-C", root, "-cf", whole, ".")
+    os.truncate(whole, 30_000)
+    expect.status(pool.fp("base", "add", "v2", "--from-tar", whole), 1)
+    with pool.top() as top:
+        expect.equal(sorted(os.listdir(f"{top}/@base")), ["current", "v1"])
+        expect.nothing(os.listdir(f"{top}/@flipper/staging"), "left in staging")
+
+
+def test_a_tar_cannot_write_outside_the_base(t):
+    pool = t.pool("toy")
+    evil = t.path("evil.tar")
+    with tarfile.open(evil, "w") as archive:
+        for name in ("../escaped", "/absolute-escaped"):
+            archive.addfile(tarfile.TarInfo(name))
+        link = tarfile.TarInfo("way")
+        link.type, link.linkname = tarfile.SYMTYPE, "/tmp"
+        archive.addfile(link)
+        archive.addfile(tarfile.TarInfo("way/escaped-by-link"))
+    pool.fp("base", "add", "v2", "--from-tar", evil)
+    for path in ("/absolute-escaped", "/tmp/escaped-by-link"):
+        expect.that(not os.path.lexists(path), f"{path} was written")
+    with pool.top() as top:
+        expect.equal(run("find", top, "-name", "escaped", "-not", "-path", "*/@base/v2/*").text, "")
+
+
+def test_something_that_is_no_debian_root_is_refused(t):
+    pool = t.pool("toy")
+    os.mkdir(t.path("nothing"))
+    expect.status(pool.fp("base", "add", "v2", "--from-directory", t.path("nothing")), 1)
+    expect.status(pool.fp("base", "add", "v2", "--from-directory", t.path("missing")), 1)
+
+
+def test_pins_carry_version_and_tree_hash(t):
+    pool = t.pool("toy")
+    shown = pool.ok("base", "info", "v1")
+    with pool.top() as top:
+        _, profile = pool.profile_file(top, "dev")
+    expect.equal(profile["base"], {"version": "v1", "tree_hash": shown["tree_hash"]})
+    json.dumps(profile)

@@ -1,0 +1,166 @@
+"""create, list, info, clone, rename, delete, reset, set."""
+
+import os
+
+from lib import expect
+
+
+def _names(pool):
+    return sorted(p["name"] for p in pool.ok("list")["profiles"])
+
+
+def _write(pool, profile, path, content):
+    """Puts a file into a profile that is mounted nowhere, as an overlay would."""
+    with pool.top() as top:
+        directory, _ = pool.profile_file(top, profile)
+        target = f"{directory}/upper/{path}"
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w", encoding="utf-8") as f:
+            f.write(content)
+
+
+def _upper(pool, profile):
+    with pool.top() as top:
+        directory, _ = pool.profile_file(top, profile)
+        return sorted(os.listdir(f"{directory}/upper"))
+
+
+def test_create_makes_a_profile_over_the_current_base(t):
+    pool = t.pool("toy")
+    made = pool.ok("create", "tv")
+    info = pool.ok("info", "tv")
+    expect.equal((info["name"], info["kind"], info["base"], info["id"]), ("tv", "user", "v1", made["id"]))
+    expect.that(len(made["id"]) == 8 and made["id"].isalnum(), f"id {made['id']}")
+    expect.equal(_names(pool), ["dev", "tv"])
+
+
+def test_info_tells_all_the_fields_of_the_issue(t):
+    info = t.pool("toy").ok("info", "dev")
+    for key in ("id", "name", "kind", "base", "origin", "created", "modified", "size", "transactions", "last_command"):
+        expect.contains(info, key)
+
+
+def test_a_profile_has_a_guard_against_plain_deletion(t):
+    from lib.process import run
+    pool = t.pool("toy")
+    with pool.top() as top:
+        directory, _ = pool.profile_file(top, "dev")
+        expect.that(run("btrfs", "subvolume", "delete", directory).status != 0, "btrfs deleted the profile")
+        expect.that(os.path.isdir(f"{directory}/upper"), "the upper is gone")
+
+
+def test_every_profile_has_an_origin_snapshot(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        _, content = pool.profile_file(top, "dev")
+        expect.that(os.path.isdir(f"{top}/@snapshots/{content['id']}/origin/upper"), "no origin snapshot")
+
+
+def test_clone_carries_files_and_starts_its_own_history(t):
+    pool = t.pool("toy")
+    _write(pool, "dev", "etc/mine", "mine\n")
+    pool.ok("clone", "dev", "copy")
+    expect.equal(_upper(pool, "copy"), ["etc"])
+    _write(pool, "copy", "etc/other", "other\n")
+    with pool.top() as top:
+        directory, _ = pool.profile_file(top, "dev")
+        expect.equal(os.listdir(f"{directory}/upper/etc"), ["mine"])
+    rows = pool.history("copy")
+    expect.equal([r["kind"] for r in rows], ["clone"])
+
+
+def test_clone_snapshots_the_state_unless_told_not_to(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        _, content = pool.profile_file(top, "dev")
+        homes = [p for p in ("home", "@home") if os.path.isdir(f"{top}/@state/{content['id']}/{p}")]
+        expect.that(homes, f"no home in @state: {os.listdir(top + '/@state/' + content['id'])}")
+        with open(f"{top}/@state/{content['id']}/{homes[0]}/note", "w", encoding="ascii") as f:
+            f.write("x")
+    with_state = pool.ok("clone", "dev", "one")["id"]
+    without = pool.ok("clone", "dev", "two", "--no-state")["id"]
+    with pool.top() as top:
+        expect.that(os.path.exists(f"{top}/@state/{with_state}/{homes[0]}/note"), "the state was not cloned")
+        expect.that(not os.path.exists(f"{top}/@state/{without}/{homes[0]}/note"), "--no-state cloned the state")
+
+
+def test_rename_changes_the_name_alone(t):
+    pool = t.pool("toy")
+    before = pool.ok("info", "dev")
+    pool.ok("rename", "dev", "router")
+    after = pool.ok("info", "router")
+    for key in ("id", "base", "origin", "created", "kind"):
+        expect.equal(after[key], before[key], key)
+    expect.equal(_names(pool), ["router"])
+
+
+def test_delete_goes_to_the_trash_and_undo_brings_it_back(t):
+    pool = t.pool("toy")
+    _write(pool, "dev", "etc/mine", "mine\n")
+    profile = pool.ok("info", "dev")["id"]
+    number = pool.ok("--yes", "delete", "dev")["transaction"]
+    expect.equal(_names(pool), [])
+    pool.ok("--yes", "-p", profile, "undo", str(number))
+    expect.equal(_names(pool), ["dev"])
+    expect.equal(_upper(pool, "dev"), ["etc"])
+
+
+def test_a_deleted_name_can_be_used_again(t):
+    pool = t.pool("toy")
+    first = pool.ok("info", "dev")["id"]
+    pool.ok("--yes", "delete", "dev")
+    expect.that(pool.ok("create", "dev")["id"] != first, "an id was used twice")
+
+
+def test_reset_empties_the_profile_and_can_be_undone(t):
+    pool = t.pool("toy")
+    _write(pool, "dev", "etc/mine", "mine\n")
+    before = pool.reading()
+    pool.ok("--yes", "reset", "dev")
+    expect.equal(_upper(pool, "dev"), [])
+    expect.equal(pool.newest()["kind"], "reset")
+    pool.ok("--yes", "-p", "dev", "undo")
+    from oracle import tree
+    expect.nothing(tree.compare(before, pool.reading()), "differences after the undo of a reset")
+
+
+def test_built_in_profiles_are_only_cloned_and_reset(t):
+    pool = t.pool("toy")
+    pool.ok("create", "minimal", "--built-in")
+    expect.status(pool.fp("--yes", "delete", "minimal"), 1)
+    expect.status(pool.fp("rename", "minimal", "x"), 1)
+    pool.ok("--yes", "reset", "minimal")
+    clone = pool.ok("clone", "minimal", "mine")
+    expect.equal(pool.ok("info", clone["id"])["kind"], "user")
+
+
+def test_set_changes_the_description(t):
+    pool = t.pool("toy")
+    pool.ok("set", "dev", "description=the box below the screen")
+    expect.equal(pool.ok("info", "dev")["description"], "the box below the screen")
+
+
+def test_set_refuses_unknown_keys(t):
+    pool = t.pool("toy")
+    expect.status(pool.fp("set", "dev", "colour=red"), 1, 2)
+
+
+def test_profiles_are_snapshots_of_the_template(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        directory, _ = pool.profile_file(top, "dev")
+        expect.that(os.stat(f"{directory}/upper").st_ino > 1 << 17, "the upper is below the inode floor")
+
+
+def test_the_metadata_of_a_profile_keeps_fields_of_a_newer_tool(t):
+    import json
+    pool = t.pool("toy")
+    with pool.top() as top:
+        directory, content = pool.profile_file(top, "dev")
+        content["colour"] = {"of": "tomorrow"}
+        with open(f"{directory}/profile.json", "w", encoding="utf-8") as f:
+            json.dump(content, f)
+    pool.ok("rename", "dev", "router")
+    with pool.top() as top:
+        _, content = pool.profile_file(top, "router")
+    expect.equal(content.get("colour"), {"of": "tomorrow"})
