@@ -15,15 +15,18 @@ pub fn command(text: &str) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(found) = rest.find("://") {
-        let (before, after) = rest.split_at(found + 3);
-        redacted.push_str(before);
-        let end = after.find(ends_authority).unwrap_or(after.len());
-        let (authority, tail) = after.split_at(end);
-        redacted.push_str(&authority_without_secret(
-            scheme(&before[..found]),
-            authority,
-        ));
-        rest = tail;
+        redacted.push_str(&rest[..found]);
+        let after = &rest[found + 3..];
+        let mut end = after.find(ends_authority).unwrap_or(after.len());
+        // Two URLs joined by a comma: what looks like the end of the first
+        // host is the scheme of the second.
+        if after[..end].ends_with(':') && after[end..].starts_with("//") {
+            end -= 1;
+        }
+        let authority = authority_without_secret(scheme(&redacted), &after[..end]);
+        redacted.push_str("://");
+        redacted.push_str(&authority);
+        rest = &after[end..];
     }
     redacted.push_str(rest);
     redacted
@@ -91,7 +94,7 @@ mod tests {
             ),
             ("://a:b@c", "://a:***@c"),
             ("é://a:b@c", "é://a:***@c"),
-            ("http://u:p@h,http://v:q@i", "http://u:***@i"),
+            ("http://u:p@h,http://v:q@i", "http://u:***@h,http://v:***@i"),
         ] {
             assert_eq!(command(text), expected, "{text}");
         }
@@ -101,7 +104,7 @@ mod tests {
         #[test]
         fn no_password_survives(
             user in "[a-z]{0,8}", password in "[A-Z0-9@:!$%&*+=,;.é-]{1,20}QZ", host in "[a-z]{1,8}",
-            before in "[ -~]{0,20} ", after in "(/[a-z]{0,8})?"
+            before in "[a-z:/@ ]{0,20} ", after in "(/[a-z]{0,8})?"
         ) {
             let text = format!("{before}http://{user}:{password}@{host}{after}");
             prop_assert!(!command(&text).contains("QZ"), "{}", command(&text));

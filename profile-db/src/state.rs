@@ -32,7 +32,9 @@ closed_words!(
         /// It goes on without protection.
         Skip = "skip",
         /// Another transaction took it back.
-        Undo = "undo",
+        Undo = "be undone",
+        /// That transaction was itself taken back.
+        Restore = "be done again",
     }
 );
 
@@ -54,9 +56,10 @@ pub struct WrongTransition {
 ///   process, when it comes late, counts more than the guess that it is dead.
 /// - A skipped transaction stays skipped however it ends, since what counts is
 ///   that it cannot be undone.
-/// - An undone one goes back by [`restored`], to the state it had before.
+/// - An undone one goes back by [`restored`], to the state it had before;
+///   [`Event::Restore`] alone does not know which that is, and leads nowhere.
 pub const fn transition(from: State, event: Event) -> Result<State, WrongTransition> {
-    use Event::{Fail, Interrupt, Skip, Succeed, Undo};
+    use Event::{Fail, Interrupt, Restore, Skip, Succeed, Undo};
     use State::{Done, Failed, Interrupted, Open, Skipped, Undone};
     match (from, event) {
         (Open | Done | Interrupted, Succeed) => Ok(Done),
@@ -69,7 +72,8 @@ pub const fn transition(from: State, event: Event) -> Result<State, WrongTransit
         | (Failed | Undone, Succeed)
         | (Done | Undone, Fail)
         | (Done | Failed | Undone, Interrupt)
-        | (Done | Failed | Interrupted | Undone, Skip) => Err(WrongTransition { from, event }),
+        | (Done | Failed | Interrupted | Undone, Skip)
+        | (_, Restore) => Err(WrongTransition { from, event }),
     }
 }
 
@@ -96,14 +100,14 @@ mod tests {
     fn every_cell_of_the_table() {
         use State::{Done, Failed, Interrupted, Open, Skipped, Undone};
         #[rustfmt::skip]
-        let table: [(State, [Option<State>; 5]); 6] = [
-            //            succeed        fail            interrupt          skip           undo
-            (Open,        [Some(Done),    Some(Failed),  Some(Interrupted), Some(Skipped), None]),
-            (Done,        [Some(Done),    None,          None,              None,          Some(Undone)]),
-            (Failed,      [None,          Some(Failed),  None,              None,          Some(Undone)]),
-            (Interrupted, [Some(Done),    Some(Failed),  Some(Interrupted), None,          Some(Undone)]),
-            (Skipped,     [Some(Skipped), Some(Skipped), Some(Skipped),     Some(Skipped), None]),
-            (Undone,      [None,          None,          None,              None,          None]),
+        let table: [(State, [Option<State>; 6]); 6] = [
+            //            succeed        fail            interrupt          skip           undo          restore
+            (Open,        [Some(Done),    Some(Failed),  Some(Interrupted), Some(Skipped), None, None]),
+            (Done,        [Some(Done),    None,          None,              None,          Some(Undone), None]),
+            (Failed,      [None,          Some(Failed),  None,              None,          Some(Undone), None]),
+            (Interrupted, [Some(Done),    Some(Failed),  Some(Interrupted), None,          Some(Undone), None]),
+            (Skipped,     [Some(Skipped), Some(Skipped), Some(Skipped),     Some(Skipped), None, None]),
+            (Undone,      [None,          None,          None,              None,          None, None]),
         ];
         assert_eq!(table.len(), State::ALL.len());
         for (from, row) in table {
@@ -135,7 +139,7 @@ mod tests {
         let error = transition(State::Skipped, Event::Undo).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a transaction that is skipped cannot undo"
+            "a transaction that is skipped cannot be undone"
         );
     }
 

@@ -24,3 +24,4 @@ pub use pool_path::{PoolPath, PoolPathError};
 pub use snapshot_name::{SnapshotName, SnapshotNameError};
 pub use time::{Time, TimeError};
 pub use tree_hash::{TreeHash, TreeHashError};
+pub use words::UnknownWord;
