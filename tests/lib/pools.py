@@ -36,9 +36,9 @@ class Pool:
         """Runs the command as a person does: no --json."""
         return command.call(self.context.program(), "--pool", self.image, *args, **options)
 
-    def run(self, profile, *argv, **options):
-        """Runs a command inside a profile."""
-        return self.plain("run", profile, "--", *argv, **options)
+    def run(self, profile, *argv, inside=None, **options):
+        """Runs a command inside a profile; `inside` is environment that only it sees."""
+        return self.plain("run", profile, "--", *_with(inside), *argv, **options)
 
     def run_ok(self, profile, *argv, **options):
         return expect.status(self.run(profile, *argv, **options), 0)
@@ -46,12 +46,22 @@ class Pool:
     def shell(self, profile, script, **options):
         return self.run_ok(profile, "sh", "-ec", script, **options)
 
-    def start(self, profile, *argv, env=None, **options):
-        return command.start(self.context.program(), "--pool", self.image, "run", profile, "--", *argv,
-                             env=env, **options)
+    def start(self, profile, *argv, inside=None, **options):
+        return command.start(self.context.program(), "--pool", self.image, "run", profile, "--", *_with(inside),
+                             *argv, **options)
 
-    def install(self, profile, *packages, env=None):
-        return self.run(profile, "apt-get", "-q", "-y", "install", *packages, env=env)
+    def terminal(self, profile, *argv):
+        """The same on a pseudo terminal."""
+        from lib.session import Terminal
+        return Terminal([self.context.program(), "--pool", self.image, "run", profile, "--", *argv],
+                        command.environment({"TERM": "dumb"}))
+
+    def apt(self, *args, profile="dev", inside=None):
+        """apt-get, answering yes."""
+        return self.run(profile, "apt-get", "-q", "-y", *args, inside=inside)
+
+    def install(self, *packages, **options):
+        return self.apt("install", *packages, **options)
 
     def history(self, profile="dev", *args):
         return self.ok("-p", profile, "history", *args)["transactions"]
@@ -106,6 +116,11 @@ class Pool:
     def reading(self, profile="dev"):
         with self.merged(profile) as view:
             return tree.read(view)
+
+
+def _with(variables):
+    """The start of a command line that sets environment variables inside the profile."""
+    return ["env", *(f"{k}={v}" for k, v in variables.items())] if variables else []
 
 
 def copy_sparse(source, target):

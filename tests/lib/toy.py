@@ -13,10 +13,13 @@ def make(root):
     def path(name):
         return os.path.join(root, os.fsencode(name))
 
-    for name in ("etc", "usr/bin", "usr/share/toy/deep/er", "var/lib", "empty"):
+    for name in ("etc", "usr/bin", "usr/lib", "usr/share/toy/deep/er", "var/lib/dpkg", "empty"):
         os.makedirs(path(name))
     for name, content in (
         ("etc/hostname", b"toy\n"), ("etc/os-release", b"ID=toy\n"), ("usr/share/toy/text", b"one\ntwo\n"),
+        # What makes a tree a Debian root, by name alone.
+        ("usr/lib/os-release", b"ID=toy\nVERSION_CODENAME=toy\n"), ("usr/bin/dpkg", b""), ("usr/bin/apt-get", b""),
+        ("usr/bin/sh", b""), ("var/lib/dpkg/status", b""),
         ("usr/share/toy/deep/er/file", b"x" * 70_000), (b"usr/share/toy/n\xffn-utf8", b"odd"),
         (b"usr/share/toy/new\nline", b"odd"), ("usr/share/toy/-dash", b"odd"),
     ):

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 # What design section 2 keeps out of undo and reset: it lives in @state and @data.
 STATE = [
     b"/home", b"/root", b"/srv", b"/data", b"/var/log", b"/var/cache/apt", b"/var/lib/apt/lists", b"/var/tmp",
-    b"/var/lib/systemd/coredump", b"/var/crash", b"/var/lib/docker", b"/var/lib/containerd",
-    b"/var/lib/containers", b"/var/lib/libvirt/images", b"/var/lib/machines", b"/var/swap",
-    b"/var/lib/swap", b"/swap",
+    b"/var/lib/systemd/coredump", b"/var/lib/docker", b"/var/lib/containerd", b"/var/lib/containers",
+    b"/var/lib/libvirt/images", b"/var/lib/machines", b"/swap",
 ]
 # Not part of any profile: other filesystems are mounted there.
-FOREIGN = [b"/proc", b"/sys", b"/dev", b"/run"]
+FOREIGN = [b"/proc", b"/sys", b"/dev", b"/run", b"/tmp"]
 # Overlay's own bookkeeping is never visible in a merged tree; seen in an upper it is not content.
 OVERLAY_XATTR = "trusted.overlay."
 

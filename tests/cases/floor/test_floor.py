@@ -8,7 +8,7 @@ PACKAGES = ("fpt-many", "fpt-libs", "fpt-links", "fpt-odd", "fpt-divert", "fpt-c
 
 def _with_packages(t):
     pool = t.pool("mini")
-    expect.status(pool.install("dev", *PACKAGES), 0)
+    expect.status(pool.install(*PACKAGES), 0)
     return pool
 
 

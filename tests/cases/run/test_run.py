@@ -106,20 +106,14 @@ def test_the_command_inside_knows_its_profile(t):
 
 
 def test_the_command_is_passed_as_is_to_a_terminal(t):
-    from lib import command
-    pool = t.pool("mini")
-    terminal = session.Terminal([t.program(), "--pool", pool.image, "run", "dev", "--", "sh", "-c",
-                                 "test -t 0 && test -t 1 && tty && stty size && echo all-good"], command.environment())
+    terminal = t.pool("mini").terminal("dev", "sh", "-c", "test -t 0 && test -t 1 && tty && stty size && echo all-good")
     expect.equal(terminal.finish(), 0, terminal.text.decode(errors="replace"))
     expect.contains(terminal.text.decode(), "all-good")
 
 
 def test_ctrl_c_reaches_the_program_inside(t):
-    from lib import command
-    pool = t.pool("mini")
-    terminal = session.Terminal([t.program(), "--pool", pool.image, "run", "dev", "--", "sh", "-c",
-                                 "trap 'echo caught; exit 7' INT; echo ready; while :; do sleep 0.1; done"],
-                                command.environment())
+    terminal = t.pool("mini").terminal(
+        "dev", "sh", "-c", "trap 'echo caught; exit 7' INT; echo ready; while :; do sleep 0.1; done")
     terminal.wait_for("ready")
     terminal.ctrl_c()
     expect.equal(terminal.finish(), 7, terminal.text.decode(errors="replace"))

@@ -1,0 +1,137 @@
+"""When the hook cannot work apt goes on, the user sees one line, and `status` says it until acknowledged."""
+
+import os
+
+from lib import expect
+from lib.process import run_ok
+
+
+def _installs_and_says_one_line(pool, **options):
+    answer = pool.install("fpt-hello=1", **options)
+    expect.status(answer, 0)
+    said = [line for line in (answer.text + answer.errors).splitlines() if "flipper-profile" in line]
+    expect.that(said, f"not a word about the missing protection\n{answer}")
+    expect.equal(len(said), 1, f"lines of warning {said}")
+    expect.contains(pool.run("dev", "dpkg", "-l", "fpt-hello").text, "ii  fpt-hello")
+
+
+def _journal(top):
+    return f"{top}/@flipper/journal.db"
+
+
+def test_a_corrupt_journal(t):
+    pool = t.pool("mini")
+    with pool.top() as top:
+        for name in os.listdir(f"{top}/@flipper"):
+            if name.startswith("journal.db-"):
+                os.unlink(f"{top}/@flipper/{name}")
+        with open(_journal(top), "r+b") as f:
+            f.write(b"this is no database\n" * 400)
+    _installs_and_says_one_line(pool)
+
+
+def test_a_missing_journal(t):
+    pool = t.pool("mini")
+    with pool.top() as top:
+        os.rename(_journal(top), f"{top}/@flipper/aside.db")
+    _installs_and_says_one_line(pool)
+
+
+def test_a_locked_journal(t):
+    """Another program holds SQLite's write lock for longer than the hook may wait."""
+    import sqlite3
+    pool = t.pool("mini")
+    with pool.top() as top:
+        other = sqlite3.connect(_journal(top), isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        _installs_and_says_one_line(pool)
+        other.execute("ROLLBACK")
+        other.close()
+
+
+def test_a_journal_from_the_future(t):
+    import sqlite3
+    pool = t.pool("mini")
+    with pool.top() as top:
+        other = sqlite3.connect(_journal(top))
+        other.execute("INSERT INTO features (name, class) VALUES ('from-the-future', 'incompatible')")
+        other.commit()
+        other.close()
+    _installs_and_says_one_line(pool)
+
+
+def test_an_older_tool_still_records_into_a_newer_compatible_journal(t):
+    import sqlite3
+    pool = t.pool("mini")
+    with pool.top() as top:
+        other = sqlite3.connect(_journal(top))
+        other.execute("INSERT INTO features (name, class) VALUES ('nicer-colours', 'compatible')")
+        other.execute("PRAGMA user_version = 999")
+        other.commit()
+        other.close()
+    expect.status(pool.install("fpt-hello=1"), 0)
+    expect.equal(pool.newest()["state"], "done")
+
+
+def test_an_unprotected_transaction_is_told_until_acknowledged(t):
+    """Snapshots impossible (no space for one is simulated by a fault), the journal still works."""
+    pool = t.pool("mini")
+    _installs_and_says_one_line(pool, inside={"FLIPPER_FAULT_AT": "snapshot", "FLIPPER_FAULT_ACTION": "enospc"})
+    row = pool.newest()
+    expect.equal(row["state"], "skipped")
+    expect.that(row["reason"], "no reason recorded")
+    for _ in range(2):
+        expect.equal([r["number"] for r in pool.ok("-p", "dev", "status")["unprotected"]], [row["number"]])
+    pool.ok("-p", "dev", "acknowledge", str(row["number"]))
+    expect.nothing(pool.ok("-p", "dev", "status")["unprotected"], "unprotected after the acknowledgement")
+
+
+def test_a_skipped_transaction_cannot_be_undone_and_says_why(t):
+    pool = t.pool("mini")
+    pool.install("fpt-hello=1", inside={"FLIPPER_FAULT_AT": "snapshot", "FLIPPER_FAULT_ACTION": "enospc"})
+    number = pool.newest()["number"]
+    expect.status(pool.fp("--yes", "-p", "dev", "undo", str(number)), 1, 3)
+
+
+def test_the_next_protected_transaction_works_after_an_unprotected_one(t):
+    pool = t.pool("mini")
+    pool.install("fpt-hello=1", inside={"FLIPPER_FAULT_AT": "snapshot", "FLIPPER_FAULT_ACTION": "enospc"})
+    expect.status(pool.install("fpt-lib"), 0)
+    expect.equal([r["state"] for r in pool.history()], ["done", "skipped"])
+
+
+def test_a_hook_killed_in_the_middle_does_not_stop_apt(t):
+    pool = t.pool("mini")
+    expect.status(pool.install("fpt-hello=1", inside={"FLIPPER_FAULT_AT": "1"}), 0)
+    expect.status(pool.fp("recover"), 0)
+    expect.absent([r["state"] for r in pool.history()], "open")
+
+
+def test_switched_off_for_one_run_is_recorded_with_the_reason(t):
+    pool = t.pool("mini")
+    expect.status(pool.install("fpt-hello=1", inside={"FLIPPER_PROFILE_SKIP": "1"}), 0)
+    row = pool.newest()
+    expect.equal(row["state"], "skipped")
+    expect.that(row["reason"], "no reason recorded")
+
+
+def test_a_full_disk_lets_apt_fail_by_itself_and_be_undone(t):
+    from oracle import tree
+    pool = t.pool("mini")
+    with pool.top() as top:
+        run_ok("btrfs", "filesystem", "resize", "1400M", top)
+    before = pool.reading()
+    expect.status(pool.install("fpt-grow"), 100)
+    expect.status(pool.fp("recover"), 0)
+    row = pool.newest()
+    expect.that(row["state"] in ("failed", "interrupted"), row)
+    pool.ok("--yes", "-p", "dev", "undo")
+    expect.nothing(tree.compare(before, pool.reading()), "differences after the undo on a full disk")
+
+
+def test_policy_stop_lets_the_hook_stop_apt(t):
+    pool = t.pool("mini")
+    expect.status(pool.fp("set", "dev", "hook-policy=stop"), 0)
+    answer = pool.install("fpt-hello=1", inside={"FLIPPER_FAULT_AT": "snapshot", "FLIPPER_FAULT_ACTION": "enospc"})
+    expect.status(answer, 100)
+    expect.absent(pool.run("dev", "dpkg", "-l", "fpt-hello").text, "ii  fpt-hello")
