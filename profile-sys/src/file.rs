@@ -17,9 +17,11 @@ pub use directory::{
     create_directory, create_directory_all, list, remove_directory, remove_tree,
     temporary_directory,
 };
-pub use names::{exchange, hard_link, remove_file, rename, rename_no_replace, symlink};
+pub use names::{
+    exchange, hard_link, remove_file, rename, rename_no_replace, replace_symlink, symlink,
+};
 pub(crate) use write::beside;
-pub use write::{allocate, append_durable, truncate, write_atomic, write_new};
+pub use write::{allocate, append_durable, set_mode, truncate, write_atomic, write_new};
 
 use crate::{Error, Result, fault};
 

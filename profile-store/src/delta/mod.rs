@@ -1,9 +1,138 @@
 //! What changed between two snapshots, from btrfs's own send stream.
 //!
 //! [`stream`] turns the bytes of `BTRFS_IOC_SEND` without file data into commands; [`touched`]
-//! folds the commands into the set of paths that differ. Both are pure.
+//! folds the commands into the set of paths that differ. Both are pure. [`between`] then looks at
+//! the two merged trees where the uppers differ: its cost follows the change, not the tree.
 
+mod compare;
 mod crc32c;
 mod nodes;
 pub mod stream;
 pub mod touched;
+
+use std::path::{Path, PathBuf};
+
+use profile_sys::btrfs;
+use profile_sys::tree::Meta;
+
+pub use compare::differs;
+pub use touched::Touched;
+
+use crate::error::{Error, Result};
+use crate::pool::Pool;
+use crate::state_paths::StatePath;
+use crate::view::View;
+
+/// How one path of the merged tree changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChangeKind {
+    /// It was not there before.
+    Added,
+    /// It is not there afterwards.
+    Removed,
+    /// It is another kind of entry.
+    Type,
+    /// Bytes, symlink target or device number.
+    Content,
+    /// Owner, mode or extended attributes.
+    Metadata,
+    /// The modification time alone.
+    Times,
+}
+
+impl ChangeKind {
+    /// One word for listings and the journal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Type => "type",
+            Self::Content => "content",
+            Self::Metadata => "metadata",
+            Self::Times => "times",
+        }
+    }
+}
+
+/// One path that differs.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Path in the merged tree, without leading slash; empty for the root.
+    pub path: PathBuf,
+    /// How it changed.
+    pub kind: ChangeKind,
+    /// What stood there before.
+    pub old: Option<Meta>,
+    /// What stands there afterwards.
+    pub new: Option<Meta>,
+}
+
+/// The difference of two merged trees, in the order of the paths.
+#[derive(Debug, Clone, Default)]
+pub struct Delta {
+    /// Every path that differs, times included.
+    pub changes: Vec<Change>,
+}
+
+impl Delta {
+    /// The changes that a person would call one: all but mere times.
+    pub fn substantial(&self) -> impl Iterator<Item = &Change> {
+        self.changes
+            .iter()
+            .filter(|change| change.kind != ChangeKind::Times)
+    }
+
+    /// The change of one path.
+    pub fn get(&self, path: &Path) -> Option<&Change> {
+        self.changes
+            .binary_search_by(|change| change.path.as_path().cmp(path))
+            .ok()
+            .map(|index| &self.changes[index])
+    }
+}
+
+/// Which paths of two profile snapshots' subvolumes differ, as btrfs itself tells.
+///
+/// Both must be read-only.
+///
+/// # Errors
+///
+/// The kernel refuses to send, or the stream does not parse.
+pub fn touched_between(older: &Path, newer: &Path) -> Result<Touched> {
+    let failed = |detail: String| Error::Delta {
+        from: older.to_path_buf(),
+        to: newer.to_path_buf(),
+        detail,
+    };
+    let reader = btrfs::send_without_data(newer, Some(older))?;
+    let stream = stream::Stream::new(std::io::BufReader::with_capacity(256 * 1024, reader))
+        .map_err(|error| failed(error.to_string()))?;
+    touched::fold(stream).map_err(|error| failed(error.to_string()))
+}
+
+/// What changed in the merged tree from the snapshot `older` to the snapshot `newer` of one profile,
+/// both read-only, over the bases they pin; `state` is left out.
+///
+/// # Errors
+///
+/// The kernel refuses to send, the stream does not parse, or a view cannot be mounted or read.
+pub fn between(
+    pool: &Pool,
+    older: (&Path, &Path),
+    newer: (&Path, &Path),
+    state: &[StatePath],
+) -> Result<Delta> {
+    let touched = touched_between(older.0, newer.0)?;
+    if touched.paths.is_empty() && touched.only_times.is_empty() && touched.renamed.is_empty() {
+        return Ok(Delta::default());
+    }
+    let old = View::read_only(pool, older.0, older.1)?;
+    let new = View::read_only(pool, newer.0, newer.1)?;
+    let changes = compare::compare(old.path(), new.path(), &touched, state)?;
+    old.close()?;
+    new.close()?;
+    Ok(Delta { changes })
+}
+
+#[cfg(test)]
+mod fixture_tests;

@@ -49,6 +49,22 @@ pub fn symlink(target: &Path, path: &Path) -> Result<()> {
     std::os::unix::fs::symlink(target, path).map_err(|error| Error::io(VERB, path, error))
 }
 
+/// Makes `path` a symlink with the text `target`, in the place of what has this name, in one step.
+///
+/// # Errors
+/// As [`symlink`] and [`rename`]; the old entry is in place then.
+pub fn replace_symlink(target: &Path, path: &Path) -> Result<()> {
+    let temporary = super::beside(path);
+    symlink(target, &temporary)?;
+    rename(&temporary, path).map_err(|cause| match std::fs::remove_file(&temporary) {
+        Ok(()) => cause,
+        Err(error) => Error::RollbackFailed {
+            cause: Box::new(cause),
+            rollback: Box::new(Error::io("remove", &temporary, error)),
+        },
+    })
+}
+
 /// Gives the file `existing` (a symlink itself, not its target) a second name.
 ///
 /// # Errors

@@ -48,6 +48,17 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     fsync_directory(parent)
 }
 
+/// Sets the permissions of an entry that is no symlink.
+///
+/// # Errors
+/// ENOENT, EROFS.
+pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    const VERB: &str = "set the mode of";
+    fault::point(VERB, path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .map_err(|error| Error::io(VERB, path, error))
+}
+
 /// Makes a file that must not exist yet; durable when this returns. A failed attempt leaves no file; a power
 /// cut may leave one with part of the content, so what matters is written by [`write_atomic`].
 ///

@@ -1,0 +1,152 @@
+//! The lease: who holds a profile mounted, as others can tell.
+//!
+//! The lock of the lease file is what counts; its content tells whoever finds it locked which process to
+//! join. The content is written when everything is mounted, and is believed only when the process it names
+//! still is the one it describes.
+
+use profile_db::ProfileId;
+use profile_sys::lock::FileLock;
+use profile_sys::{file, process};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::layout::Layout;
+
+/// Largest lease that is read, in bytes.
+const LIMIT_BYTES: u64 = 16 * 1024;
+/// Version of the form written here.
+const SCHEMA: u32 = 1;
+
+/// What the lease of an entered profile says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Lease {
+    /// Version of this form.
+    schema: u32,
+    /// The holder: number 1 of the pid namespace in which the profile's processes run.
+    #[serde(flatten)]
+    pub holder: process::Identity,
+    /// The holder's number where `run` was called.
+    outer_pid: u32,
+    /// Inode number of the mount namespace that has the profile as its root.
+    pub mount_namespace: u64,
+    /// The profile.
+    profile: ProfileId,
+    /// UUID of the profile's subvolume.
+    upper_uuid: Uuid,
+    /// UUID of the base's subvolume.
+    base_uuid: Uuid,
+}
+
+/// What a look at the lease finds.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// Nobody has the profile.
+    Free,
+    /// A holder is starting or dying.
+    Unsettled,
+    /// A holder lives; its number as seen from here.
+    Held(Box<Lease>, u32),
+}
+
+impl Lease {
+    /// The lease of the holder `holder`, whose number outside is `outer_pid`.
+    pub(super) fn new(
+        holder: process::Identity,
+        outer_pid: u32,
+        mount_namespace: u64,
+        profile: ProfileId,
+        (upper_uuid, base_uuid): (Uuid, Uuid),
+    ) -> Self {
+        Self { schema: SCHEMA, holder, outer_pid, mount_namespace, profile, upper_uuid, base_uuid }
+    }
+
+    /// The bytes of the lease file.
+    pub(super) fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(self)
+    }
+
+    /// The holder's number as seen from here, when it is the process that this lease describes.
+    pub(super) fn find_holder(&self) -> Option<u32> {
+        // From inside of the profile it has its own number. Either is believed only when the identity fits, so
+        // a number that means another process here is never taken for it.
+        [self.outer_pid, self.holder.pid]
+            .into_iter()
+            .find(|pid| process::of(*pid).is_ok_and(|found| found == self.holder))
+    }
+}
+
+/// Looks who has the profile.
+///
+/// # Errors
+///
+/// The lease cannot be read.
+pub(super) fn look(layout: &Layout, id: &ProfileId) -> Result<Look> {
+    let path = layout.lease(id);
+    if !FileLock::is_held(&path)? {
+        return Ok(Look::Free);
+    }
+    // Empty, left by an earlier holder, or half written: the holder that is starting has not come to it.
+    let Ok(lease) = serde_json::from_slice::<Lease>(&file::read_limited(&path, LIMIT_BYTES)?) else {
+        return Ok(Look::Unsettled);
+    };
+    Ok(match lease.find_holder() {
+        Some(pid) => Look::Held(Box::new(lease), pid),
+        None => Look::Unsettled,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use profile_sys::lock::Mode;
+
+    use super::*;
+
+    fn lease(holder: process::Identity) -> Lease {
+        let id = "abcdefgh".parse().unwrap();
+        Lease::new(holder, std::process::id(), 7, id, (Uuid::from_u128(1), Uuid::from_u128(2)))
+    }
+
+    fn write(layout: &Layout, bytes: &[u8]) -> FileLock {
+        std::fs::create_dir_all(layout.leases()).unwrap();
+        let id = "abcdefgh".parse().unwrap();
+        let lock = FileLock::acquire(&layout.lease(&id), Mode::Exclusive, Duration::ZERO).unwrap();
+        lock.write_content(bytes).unwrap();
+        lock
+    }
+
+    #[test]
+    fn a_lease_without_its_lock_means_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let (layout, id) = (Layout::new(directory.path()), "abcdefgh".parse().unwrap());
+        assert!(matches!(look(&layout, &id).unwrap(), Look::Free));
+        drop(write(&layout, &lease(process::current().unwrap()).to_bytes().unwrap()));
+        assert!(matches!(look(&layout, &id).unwrap(), Look::Free));
+    }
+
+    #[test]
+    fn a_living_holder_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        let _lock = write(&layout, &lease(process::current().unwrap()).to_bytes().unwrap());
+        let Look::Held(found, pid) = look(&layout, &"abcdefgh".parse().unwrap()).unwrap() else {
+            panic!("not held");
+        };
+        assert_eq!((found.mount_namespace, pid), (7, std::process::id()));
+    }
+
+    #[test]
+    fn a_reused_number_or_a_torn_content_is_not_a_holder() {
+        let directory = tempfile::tempdir().unwrap();
+        let (layout, id) = (Layout::new(directory.path()), "abcdefgh".parse().unwrap());
+        let mut other = process::current().unwrap();
+        other.start_time += 1;
+        let whole = lease(other).to_bytes().unwrap();
+        for bytes in [&whole[..], &whole[..10], b""] {
+            let _lock = write(&layout, bytes);
+            assert!(matches!(look(&layout, &id).unwrap(), Look::Unsettled));
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Entering a profile that is not booted.
+//!
+//! ```text
+//!  run (client) ──────── waits, passes signals on ─────────┐
+//!    │ shares the sessions lock                            │ child: the command, in the
+//!    │ first one: starts                                   ▼ holder's namespaces
+//!  holder = number 1 of its pid namespace, owner of a mount namespace with the overlay as root
+//!      holds the lease; waits for the sessions lock alone; then ends, and everything with it
+//! ```
+//!
+//! - The holder is nobody's child and in nobody's terminal session, so the end of the first entry does not end
+//!   the others, which join its namespaces.
+//! - An entry holds `<id>.sessions` shared from before it looks for a holder until its command has ended; the
+//!   holder ends when it gets that lock alone. So an entry either finds a holder that stays, or waits for one
+//!   that ends.
+//! - A holder is started under the pool's lock, after it was made sure that the upper is mounted nowhere: one
+//!   upper is never mounted twice.
+//! - Whatever is killed, nothing stays: the death of the holder ends every process of its pid namespace, and
+//!   its mounts exist in no other namespace.
+//!
+//! Mount options are forced, not inherited (`profile_sys::mount::mount_overlay`). This is no sandbox: a program
+//! in a profile is root on the machine's kernel, devices and network.
+
+mod confined;
+mod environment;
+mod holder;
+mod join;
+mod lease;
+mod resolver;
+mod root;
+mod session;
+mod start;
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use profile_db::{ProfileFile, ProfileId};
+use profile_sys::lock::{FileLock, Mode};
+
+pub use join::{Holder, in_holder};
+
+use crate::error::{Error, Result};
+use crate::pool::Pool;
+use lease::Look;
+
+/// Exit status of `run` for a failure of its own, as env(1) has it.
+pub const OWN_FAILURE: u8 = 125;
+/// How long a holder may take to start or to end before an entry gives up.
+const SETTLE: Duration = Duration::from_secs(30);
+/// Pause between two looks at a holder that is starting or dying.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How often a holder may vanish under an entry before it gives up.
+const ATTEMPTS: u32 = 5;
+
+/// What is to be run in a profile.
+#[derive(Debug, Clone, Default)]
+pub struct Command {
+    /// The program, looked for on the profile's PATH; root's login shell when absent.
+    pub program: Option<OsString>,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// The caller's whole environment; what of it concerns the profile is chosen here.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// Runs a command in a profile and returns its exit status: its own, or 128 + n when signal n killed it.
+///
+/// Joins the holder of the profile, or starts one. While the command runs, this process stands in an empty
+/// root and stays there, so that a long session pins no mount of the host: print, and end.
+///
+/// # Errors
+///
+/// The profile is mounted elsewhere, its base cannot be used, a mount failed; [`Error::CannotStart`] with
+/// status 126 or 127 when the command is not there or cannot be run.
+pub fn run(pool: Pool, profile: &ProfileFile, command: &Command) -> Result<u8> {
+    let _sessions = share_sessions(&pool, &profile.id)?;
+    for _ in 0..ATTEMPTS {
+        match settled(&pool, &profile.id)? {
+            Look::Held(lease, pid) => {
+                if let Some(status) = session::run(&pool, profile, command, &lease, pid)? {
+                    return Ok(status);
+                }
+            }
+            _ => start::start(&pool, profile)?,
+        }
+    }
+    Err(Error::CannotStart {
+        command: session::name_of(command),
+        name: profile.name.to_string(),
+        detail: "whatever holds the profile mounted is killed again and again".into(),
+        status: OWN_FAILURE,
+    })
+}
+
+/// Who has the profile entered, or `None` when nobody has.
+///
+/// # Errors
+///
+/// The lease cannot be read, or a holder is starting or ending and does not come to an end of it.
+pub fn holder(pool: &Pool, id: &ProfileId) -> Result<Option<Holder>> {
+    if !FileLock::is_held(&pool.layout().lease(id))? {
+        return Ok(None);
+    }
+    let sessions = share_sessions(pool, id)?;
+    match settled(pool, id)? {
+        Look::Held(lease, pid) => Ok(Some(Holder::new(*lease, pid, sessions))),
+        _ => Ok(None),
+    }
+}
+
+/// Keeps a holder from ending, or waits until the one that is ending has ended.
+fn share_sessions(pool: &Pool, id: &ProfileId) -> Result<FileLock> {
+    Ok(FileLock::acquire(&pool.layout().sessions_lock(id), Mode::Shared, SETTLE)?)
+}
+
+/// Looks at the lease until nobody is starting or dying.
+fn settled(pool: &Pool, id: &ProfileId) -> Result<Look> {
+    let deadline = std::time::Instant::now() + SETTLE;
+    loop {
+        match lease::look(pool.layout(), id)? {
+            Look::Unsettled if std::time::Instant::now() < deadline => std::thread::sleep(PAUSE),
+            Look::Unsettled => return Err(Error::Locked { path: pool.layout().lease(id) }),
+            look => return Ok(look),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Making a pool: filesystem, directories, template, journal; `pool.json` last.
+
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use profile_db::PoolFile;
+use profile_db::journal::Journal;
+use profile_db::model::Time;
+use profile_sys::{btrfs, file, loop_device};
+
+use super::{Pool, mount_privately};
+use crate::error::{Error, Result};
+use crate::identity;
+use crate::layout::{self, Layout};
+use crate::progress::Progress;
+
+/// Smallest pool, in bytes: below this a base and one transaction do not fit beside btrfs's own needs.
+pub const LEAST_BYTES: u64 = 256 * 1024 * 1024;
+/// The journal's reserve: this share of the pool, within the limits below.
+const RESERVE_DIVISOR: u64 = 256;
+/// Smallest and largest reserve, in bytes.
+const RESERVE_BYTES: (u64, u64) = (1024 * 1024, 64 * 1024 * 1024);
+
+/// What `pool create` is asked for.
+#[derive(Debug, Clone)]
+pub struct CreateOptions {
+    /// Bytes of a new image file; must be absent for a device.
+    pub size: Option<u64>,
+    /// Destroy what the target holds.
+    pub force: bool,
+    /// Lowest inode number of profiles (design, section 2: 2^20).
+    pub inode_floor: u64,
+    /// Label of the filesystem.
+    pub label: String,
+    /// Now.
+    pub now: Time,
+}
+
+/// Makes a pool on an image file or a block device.
+///
+/// # Errors
+///
+/// The target holds data and `force` is not given, it is too small, or a step failed; an image
+/// file that did not exist before is removed again then.
+pub fn create(target: &Path, options: &CreateOptions, progress: &mut dyn Progress) -> Result<Pool> {
+    let made_here = prepare_target(target, options)?;
+    match build(target, options, progress) {
+        Ok(pool) => Ok(pool),
+        Err(error) if made_here => match file::remove_file(target) {
+            Ok(()) => Err(error),
+            Err(rollback) => Err(Error::RollbackFailed {
+                failed: Box::new(error),
+                rollback: Box::new(rollback.into()),
+            }),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// Checks the target and makes the image file; true when the file did not exist before.
+fn prepare_target(target: &Path, options: &CreateOptions) -> Result<bool> {
+    let too_small = |size| Error::TargetTooSmall {
+        path: target.to_path_buf(),
+        size,
+        least: LEAST_BYTES,
+    };
+    match std::fs::metadata(target) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let size = options.size.ok_or_else(|| Error::TargetNeedsSize {
+                path: target.to_path_buf(),
+            })?;
+            if size < LEAST_BYTES {
+                return Err(too_small(size));
+            }
+            file::write_new(target, b"", 0o600)?;
+            file::truncate(target, size)?;
+            Ok(true)
+        }
+        Err(source) => Err(profile_sys::Error::Io {
+            verb: "look at",
+            path: target.to_path_buf(),
+            source,
+        }
+        .into()),
+        Ok(metadata) => {
+            let kind = metadata.file_type();
+            if !kind.is_file() && !kind.is_block_device() {
+                return Err(Error::TargetHoldsData {
+                    path: target.to_path_buf(),
+                    found: "neither a file nor a block device".into(),
+                });
+            }
+            if !options.force {
+                if let Some(found) = btrfs::detect_content(target)? {
+                    return Err(Error::TargetHoldsData {
+                        path: target.to_path_buf(),
+                        found,
+                    });
+                }
+            }
+            if kind.is_file() {
+                let size = options.size.unwrap_or(metadata.len());
+                if size < LEAST_BYTES {
+                    return Err(too_small(size));
+                }
+                if size != metadata.len() {
+                    file::truncate(target, size)?;
+                }
+            }
+            Ok(false)
+        }
+    }
+}
+
+fn build(target: &Path, options: &CreateOptions, progress: &mut dyn Progress) -> Result<Pool> {
+    progress.begin("making the filesystem");
+    btrfs::make_filesystem(target, &options.label)?;
+    let is_file = std::fs::metadata(target).is_ok_and(|metadata| metadata.file_type().is_file());
+    let device: PathBuf = if is_file {
+        loop_device::attach(target)?.device
+    } else {
+        target.to_path_buf()
+    };
+    let layout = mount_privately(&device)?;
+
+    btrfs::create_subvolume(&layout.own())?;
+    file::set_mode(&layout.own(), 0o700)?;
+    btrfs::create_subvolume(&layout.data())?;
+    file::set_mode(&layout.data(), 0o755)?;
+    for directory in [
+        layout.bases(),
+        layout.profiles(),
+        layout.all_snapshots(),
+        layout.states(),
+    ] {
+        file::create_directory(&directory, 0o755)?;
+    }
+    for directory in [
+        layout.base_files(),
+        layout.leases(),
+        layout.staging(),
+        layout.trash(),
+    ] {
+        file::create_directory(&directory, 0o700)?;
+    }
+    file::write_new(&layout.lock(), b"", 0o600)?;
+    make_template(&layout, options.inode_floor, progress)?;
+
+    progress.begin("making the journal");
+    let filesystem = btrfs::filesystem_uuid(layout.top())?;
+    let pool_file = PoolFile::new(
+        identity::random_uuid()?,
+        filesystem,
+        options.now,
+        options.inode_floor,
+    );
+    Journal::create(&layout.journal(), &pool_file)?;
+    let total = btrfs::usage(layout.top())?.total;
+    let reserve = (total / RESERVE_DIVISOR).clamp(RESERVE_BYTES.0, RESERVE_BYTES.1);
+    file::allocate(&layout.reserve(), reserve)?;
+
+    // Everything else is on disk before pool.json names it: a pool without pool.json is half made
+    // and is refused as such.
+    btrfs::commit(layout.top())?;
+    file::write_atomic(&layout.pool_file(), &pool_file.to_bytes(), 0o600)?;
+    btrfs::commit(layout.top())?;
+    Ok(Pool {
+        layout,
+        device,
+        named: target.to_path_buf(),
+        filesystem,
+        file: pool_file,
+        read_only_because: Vec::new(),
+    })
+}
+
+/// Makes the subvolume that every profile is a snapshot of.
+///
+/// btrfs hands out inode numbers per subvolume, overlayfs takes all subvolumes for one filesystem:
+/// without the floor a new file of a profile gets the (st_dev, st_ino) of an unrelated file of the
+/// base (tech.md section 1.2). The counter lives in memory only, so `upper` and `work` must be made
+/// in this same mount session: they carry it into every snapshot.
+fn make_template(layout: &Layout, floor: u64, progress: &mut dyn Progress) -> Result<()> {
+    let template = layout.template();
+    btrfs::create_subvolume(&template)?;
+    progress.begin("raising the inode floor");
+    btrfs::raise_inode_counter(&template, floor, &mut |done| {
+        progress.advance(done, Some(floor))
+    })?;
+    // The mode of the merged tree's root is the upper's: what a Debian root has.
+    file::create_directory(&template.join(layout::UPPER), 0o755)?;
+    file::create_directory(&template.join(layout::WORK), 0o700)?;
+    btrfs::commit(layout.top())?;
+    btrfs::set_read_only(&template, true)?;
+    Ok(())
+}

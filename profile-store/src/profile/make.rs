@@ -1,0 +1,254 @@
+//! New profiles: from the template (create) or from another profile (clone).
+//!
+//! Each is two snapshots, upper and state, whatever their size. Everything is built in staging; the
+//! state and the origin get their places first, the profile itself last, in one rename: a profile
+//! that has a name is whole.
+
+use std::path::{Path, PathBuf};
+
+use profile_db::ProfileFile;
+use profile_db::journal::{Finish, Outcome, TransactionKind};
+use profile_db::model::{
+    BaseVersion, Kind, ProfileId, ProfileName, SnapshotName, Time, TransactionNumber,
+};
+use profile_db::profile_file::{BaseRef, Origin};
+use profile_sys::{btrfs, file};
+
+use super::change::new_row;
+use super::{base_for, read_file, require_name_free, set_guard, write_file};
+use crate::actor::Actor;
+use crate::error::{Error, Result};
+use crate::operation::{self, Intent};
+use crate::pool::Pool;
+use crate::replacement::{STAGED_PROFILE, STAGED_STATE};
+use crate::staging::Staging;
+use crate::{base, identity, state_paths};
+
+/// What `create` is asked for.
+#[derive(Debug, Clone)]
+pub struct CreateProfile {
+    /// Its name.
+    pub name: ProfileName,
+    /// The base it stands on; the current one when absent.
+    pub base: Option<BaseVersion>,
+    /// Free text.
+    pub description: String,
+    /// Built-in or user.
+    pub kind: Kind,
+}
+
+/// A profile that was made and the transaction that records it.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// Its file.
+    pub profile: ProfileFile,
+    /// The row of its making.
+    pub transaction: TransactionNumber,
+}
+
+/// Creates a profile.
+///
+/// # Errors
+///
+/// The name is taken, the base is missing or damaged, the disk is full.
+pub fn create(pool: &Pool, request: &CreateProfile, actor: &Actor, now: Time) -> Result<Made> {
+    let _lock = pool.lock()?;
+    require_name_free(pool, &request.name)?;
+    let version = match &request.base {
+        Some(version) => version.clone(),
+        None => base::current(pool)?.ok_or_else(|| Error::NoSuchBase {
+            version: "current".into(),
+        })?,
+    };
+    let base = base::read(pool, &version)?;
+    let (base_path, _) = base::locate(pool, &version)?;
+    let mut profile = ProfileFile::new(
+        unused_id(pool)?,
+        request.name.clone(),
+        Origin::Created,
+        BaseRef {
+            version,
+            tree_hash: base.tree_hash,
+        },
+        now,
+    );
+    profile.kind = request.kind;
+    profile.description.clone_from(&request.description);
+    let plan = Plan {
+        profile,
+        from: pool.layout().template(),
+        state: None,
+        base: base_path,
+        kind: TransactionKind::Create,
+    };
+    make(pool, plan, actor, now)
+}
+
+/// Clones a profile: one snapshot of its upper and, unless `with_state` is false, one of its state.
+/// The source may be mounted: a snapshot of a live upper is consistent (tech.md section 2).
+///
+/// # Errors
+///
+/// The name is taken, the source's base is missing, the disk is full.
+pub fn clone(
+    pool: &Pool,
+    source: &ProfileId,
+    name: &ProfileName,
+    with_state: bool,
+    actor: &Actor,
+    now: Time,
+) -> Result<Made> {
+    let _lock = pool.lock()?;
+    require_name_free(pool, name)?;
+    let source = super::read(pool, source)?;
+    let (base_path, _) = base_for(pool, &source)?;
+    let mut profile = source.clone();
+    profile.id = unused_id(pool)?;
+    profile.name = name.clone();
+    profile.kind = Kind::User;
+    profile.origin = Origin::Cloned {
+        from: source.id.clone(),
+        name: source.name.clone(),
+    };
+    (profile.created, profile.modified) = (now, now);
+    let layout = pool.layout();
+    let plan = Plan {
+        profile,
+        from: layout.profile(&source.id),
+        state: with_state.then(|| layout.state(&source.id)),
+        base: base_path,
+        kind: TransactionKind::Clone,
+    };
+    make(pool, plan, actor, now)
+}
+
+/// An id that no profile has and that names no snapshots or state of a former one.
+fn unused_id(pool: &Pool) -> Result<ProfileId> {
+    let layout = pool.layout();
+    loop {
+        let id = identity::new_profile_id()?;
+        let taken = [
+            layout.profile(&id),
+            layout.snapshots(&id),
+            layout.state(&id),
+        ];
+        let mut free = true;
+        for path in &taken {
+            free &= !file::exists(path)?;
+        }
+        if free {
+            return Ok(id);
+        }
+    }
+}
+
+struct Plan {
+    profile: ProfileFile,
+    /// The subvolume whose snapshot becomes the profile.
+    from: PathBuf,
+    /// The state whose snapshot becomes the profile's; seeded from the base when absent.
+    state: Option<PathBuf>,
+    base: PathBuf,
+    kind: TransactionKind,
+}
+
+fn make(pool: &Pool, plan: Plan, actor: &Actor, now: Time) -> Result<Made> {
+    let journal = pool.journal()?;
+    let profile = plan.profile.clone();
+    let transaction = journal.begin(&new_row(&profile, plan.kind.clone(), actor, now))?;
+    let staging = Staging::begin(pool)?;
+    // The intent is durable before anything gets a place outside staging.
+    let intent = Intent::Make {
+        profile: profile.id.clone(),
+        staging: staging.word().to_owned(),
+    };
+    let operation = operation::record(&journal, &intent, Some(transaction), now)?;
+    match place(pool, &plan, &staging) {
+        Ok(()) => {
+            journal.finish(
+                transaction,
+                &Finish {
+                    outcome: Outcome::Done,
+                    ended: Some(now),
+                    problem: None,
+                },
+            )?;
+            journal.complete(operation)?;
+            staging.discard()?;
+            Ok(Made {
+                profile,
+                transaction,
+            })
+        }
+        Err(error) => {
+            drop(staging);
+            let taken_back = finish_making(pool, &profile.id, intent.staging().unwrap_or_default())
+                .and_then(|_| Ok(journal.drop_empty(transaction)?))
+                .and_then(|_| Ok(journal.complete(operation)?));
+            match taken_back {
+                Ok(()) => Err(error),
+                Err(rollback) => Err(Error::RollbackFailed {
+                    failed: Box::new(error),
+                    rollback: Box::new(rollback),
+                }),
+            }
+        }
+    }
+}
+
+/// Builds everything in staging and puts it in its place, the profile last.
+fn place(pool: &Pool, plan: &Plan, staging: &Staging) -> Result<()> {
+    let layout = pool.layout();
+    let id = &plan.profile.id;
+    let (staged, staged_state) = (staging.part(STAGED_PROFILE), staging.part(STAGED_STATE));
+    btrfs::snapshot(&plan.from, &staged, false)?;
+    write_file(&staged, &plan.profile)?;
+    drop_guard_stub(&staged)?;
+
+    file::create_directory(&layout.snapshots(id), 0o700)?;
+    btrfs::snapshot(&staged, &layout.snapshot(id, SnapshotName::Origin), true)?;
+    match &plan.state {
+        Some(from) => btrfs::snapshot(from, &staged_state, false)?,
+        None => btrfs::create_subvolume(&staged_state)?,
+    }
+    file::rename_no_replace(&staged_state, &layout.state(id))?;
+    state_paths::seed(layout, &plan.profile, &plan.base)?;
+    set_guard(&staged)?;
+    pool.commit()?;
+    file::rename_no_replace(&staged, &layout.profile(id))?;
+    pool.commit()
+}
+
+/// A snapshot of a profile has an empty directory where the guard was; it goes before the origin
+/// snapshot is taken, so that no snapshot differs from another by it.
+fn drop_guard_stub(subvolume: &Path) -> Result<()> {
+    super::remove_guard(subvolume)
+}
+
+/// Finishes or takes back an interrupted making; true when the profile exists. Idempotent.
+///
+/// # Errors
+///
+/// An effect failed; the intent stays recorded.
+pub fn finish_making(pool: &Pool, id: &ProfileId, word: &str) -> Result<bool> {
+    let layout = pool.layout();
+    let whole = file::exists(&layout.profile(id))?;
+    if !whole {
+        let state = layout.state(id);
+        if file::exists(&state)? {
+            btrfs::delete_subvolume_tree(&state)?;
+        }
+        let snapshots = layout.snapshots(id);
+        if file::exists(&snapshots)? {
+            crate::staging::discard_directory(&snapshots)?;
+        }
+    } else {
+        // A whole profile can be read; if not, that is damage and is said as such.
+        read_file(&layout.profile(id))?;
+    }
+    let staged = layout.staging().join(word);
+    if file::exists(&staged)? {
+        crate::staging::discard_directory(&staged)?;
+    }
+    Ok(whole)
+}

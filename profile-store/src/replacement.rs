@@ -1,0 +1,177 @@
+//! *Replacement*: giving a profile another upper in one step. Undo, redo, reset, and later rebase,
+//! switch and import, all end here.
+//!
+//! ```text
+//! built     staging/<word>/profile is the new subvolume, whole, with its profile.json and guard
+//! recorded  the journal names it (Intent::Replace) with the UUID of the live one
+//! exchanged renameat2(RENAME_EXCHANGE) of the two, then a btrfs commit
+//! finished  the journal says done; the old subvolume, now in staging, is collected
+//! ```
+//!
+//! A crash before `exchanged` reaches the disk leaves the old state, after it the new one; the UUID
+//! under the profile's path tells which, so nothing else has to be recorded in between.
+
+use profile_db::journal::{Finish, Journal, OperationId, Outcome};
+use profile_db::model::{ProfileId, Time};
+use profile_sys::{btrfs, file};
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::operation::{self, Ending, Intent};
+use crate::pool::Pool;
+use crate::profile;
+use crate::staging::{self, Staging};
+
+/// Name of the profile's subvolume in a staging directory.
+pub const STAGED_PROFILE: &str = "profile";
+/// Name of the state subvolume in a staging directory.
+pub const STAGED_STATE: &str = "state";
+
+/// A replacement that is built and about to happen.
+#[derive(Debug)]
+pub struct Replacement {
+    /// The profile.
+    pub profile: ProfileId,
+    /// Its staging directory, with the new subvolume as [`STAGED_PROFILE`] and, when the state is
+    /// replaced too, [`STAGED_STATE`].
+    pub staging: Staging,
+    /// What the journal says when it is finished.
+    pub ending: Ending,
+}
+
+/// Carries out a replacement. The profile must be mounted nowhere and the pool's lock be held.
+///
+/// When this returns the new upper is in force on disk.
+///
+/// # Errors
+///
+/// An effect failed: `recover` finishes or takes back what was begun.
+pub fn replace(pool: &Pool, journal: &Journal, replacement: Replacement, now: Time) -> Result<()> {
+    let layout = pool.layout();
+    let old = btrfs::subvolume_info(&layout.profile(&replacement.profile))?.uuid;
+    let staged_state = replacement.staging.part(STAGED_STATE);
+    let old_state = match file::exists(&staged_state)? {
+        true => Some(btrfs::subvolume_info(&layout.state(&replacement.profile))?.uuid),
+        false => None,
+    };
+    profile::set_guard(&replacement.staging.part(STAGED_PROFILE))?;
+    // What was built must be on disk before it can be exchanged in.
+    pool.commit()?;
+    let intent = Intent::Replace {
+        profile: replacement.profile.clone(),
+        staging: replacement.staging.word().to_owned(),
+        old,
+        old_state,
+        ending: replacement.ending.clone(),
+    };
+    let operation = operation::record(journal, &intent, Some(replacement.ending.transaction), now)?;
+    exchange(
+        pool,
+        &replacement.profile,
+        &replacement.staging,
+        old,
+        old_state,
+    )?;
+    finish(journal, operation, &replacement.ending, now)?;
+    // Only garbage is left in staging; when this fails `recover` collects it.
+    replacement.staging.discard()
+}
+
+/// Exchanges profile and state with the staged ones, unless that has happened already.
+fn exchange(
+    pool: &Pool,
+    id: &ProfileId,
+    staging: &Staging,
+    old: Uuid,
+    old_state: Option<Uuid>,
+) -> Result<()> {
+    let layout = pool.layout();
+    let live = layout.profile(id);
+    if btrfs::subvolume_info(&live)?.uuid == old {
+        file::exchange(&staging.part(STAGED_PROFILE), &live)?;
+        // The commit point. The state follows it: with the new upper in force, recover only goes forward.
+        pool.commit()?;
+    }
+    if let Some(old_state) = old_state {
+        let live_state = layout.state(id);
+        if btrfs::subvolume_info(&live_state)?.uuid == old_state {
+            file::exchange(&staging.part(STAGED_STATE), &live_state)?;
+            pool.commit()?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the end of a replacement or replay into the journal.
+pub(crate) fn finish(
+    journal: &Journal,
+    operation: OperationId,
+    ending: &Ending,
+    now: Time,
+) -> Result<()> {
+    if let Some(post) = &ending.post {
+        journal.set_post(ending.transaction, Some(post))?;
+    }
+    if let Some(undone) = ending.undoes {
+        journal.mark_undone(undone, ending.transaction)?;
+    }
+    if let Some(back) = ending.brings_back {
+        journal.clear_undone(back)?;
+    }
+    journal.finish(
+        ending.transaction,
+        &Finish {
+            outcome: Outcome::Done,
+            ended: Some(now),
+            problem: None,
+        },
+    )?;
+    Ok(journal.complete(operation)?)
+}
+
+/// What `recover` did with an interrupted replacement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovered {
+    /// The new state is in force.
+    Finished,
+    /// The old state is in force, nothing changed.
+    TakenBack,
+}
+
+/// Finishes or takes back an interrupted replacement; idempotent.
+///
+/// # Errors
+///
+/// An effect failed; the intent stays recorded.
+pub(crate) fn recover(
+    pool: &Pool,
+    journal: &Journal,
+    operation: OperationId,
+    intent: (&ProfileId, &str, Uuid, Option<Uuid>, &Ending),
+    now: Time,
+) -> Result<Recovered> {
+    let (id, word, old, old_state, ending) = intent;
+    let layout = pool.layout();
+    let live = layout.profile(id);
+    let exchanged = file::exists(&live)? && btrfs::subvolume_info(&live)?.uuid != old;
+    if !exchanged {
+        journal.drop_empty(ending.transaction)?;
+        journal.complete(operation)?;
+        discard(pool, word)?;
+        return Ok(Recovered::TakenBack);
+    }
+    if let Some(staging) = Staging::take_over(layout, word)? {
+        exchange(pool, id, &staging, old, old_state)?;
+    }
+    finish(journal, operation, ending, now)?;
+    discard(pool, word)?;
+    Ok(Recovered::Finished)
+}
+
+fn discard(pool: &Pool, word: &str) -> Result<()> {
+    let path = pool.layout().staging().join(word);
+    if file::exists(&path)? {
+        staging::discard_directory(&path)?;
+    }
+    Ok(())
+}

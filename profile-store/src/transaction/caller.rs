@@ -1,0 +1,162 @@
+//! Who changes packages: the process, the command and the person behind a hook.
+
+use std::path::Path;
+
+use profile_db::model::Owner;
+use profile_db::redact;
+use profile_sys::process::{self, Info};
+use profile_sys::file;
+
+use super::front_end::{self, FrontEnd, Grouping};
+use crate::error::Result;
+
+/// Largest /etc/passwd that is read for a name, in bytes.
+const PASSWD_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
+/// What the kernel writes as login uid of a process that nobody's login started.
+const NO_LOGIN: u32 = u32::MAX;
+
+/// What a hook's environment says about the person; the programs pass it, libraries read none.
+///
+/// apt looks at the same variables, in this order, for `Requested-By:`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asker {
+    /// `SUDO_UID`.
+    pub sudo: Option<String>,
+    /// `PKEXEC_UID`.
+    pub pkexec: Option<String>,
+    /// `PACKAGEKIT_CALLER_UID`.
+    pub packagekit: Option<String>,
+}
+
+/// The process that a transaction belongs to, and what it was asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// What the journal calls the front end.
+    pub front_end: String,
+    /// How its commits make transactions.
+    pub grouping: Grouping,
+    /// The process that owns the transaction.
+    pub owner: Owner,
+    /// Arguments of the process that commits, as it was started.
+    pub arguments: Vec<Vec<u8>>,
+    /// The process that commits, as this process sees it.
+    pub commit_pid: u32,
+    /// The owner's command line, without secrets.
+    pub command: String,
+    /// Who asked for it.
+    pub user: Option<String>,
+    /// That user's number.
+    pub uid: Option<u32>,
+}
+
+impl Caller {
+    /// Looks at the ancestors of the hook with process id `hook`.
+    ///
+    /// `None` when the process that started it is gone.
+    ///
+    /// # Errors
+    ///
+    /// /proc cannot be read.
+    pub fn of_hook(hook: u32, asker: &Asker) -> Result<Option<Self>> {
+        let chain = process::ancestors(hook)?;
+        match front_end::recognise(&chain) {
+            Some(found) => Self::new(&chain, found, asker).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn new(chain: &[Info], found: FrontEnd, asker: &Asker) -> Result<Self> {
+        let owner = &chain[found.owner];
+        let identity = process::of(owner.pid)?;
+        let uid = uid_of(asker, login_uid()?, owner.uid);
+        let passwd = Path::new("/etc/passwd");
+        let user = match file::exists(passwd)? {
+            true => name_of(&file::read_limited(passwd, PASSWD_LIMIT_BYTES)?, uid),
+            false => None,
+        };
+        Ok(Self {
+            front_end: found.name,
+            grouping: found.grouping,
+            owner: Owner {
+                pid: identity.pid,
+                start_time: identity.start_time,
+                pid_ns: identity.pid_ns,
+                boot_id: identity.boot_id,
+                // Only D-Bus tells it. A soft reboot ends every process, and the start time counts
+                // from the boot, so the other four fields still name one process.
+                soft_reboots: 0,
+            },
+            arguments: chain[found.commit].cmdline.clone(),
+            commit_pid: chain[found.commit].pid,
+            command: redact::command(&front_end::command_line(&owner.cmdline)),
+            user: user.or_else(|| Some(uid.to_string())),
+            uid: Some(uid),
+        })
+    }
+}
+
+/// The identity as profile-sys has it.
+pub fn identity(owner: &Owner) -> process::Identity {
+    process::Identity {
+        pid: owner.pid,
+        start_time: owner.start_time,
+        pid_ns: owner.pid_ns,
+        boot_id: owner.boot_id.clone(),
+    }
+}
+
+fn login_uid() -> Result<Option<u32>> {
+    let path = Path::new("/proc/self/loginuid");
+    // Kernels without audit have no such file.
+    if !file::exists(path)? {
+        return Ok(None);
+    }
+    let text = file::read_limited(path, 64)?;
+    Ok(std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok()))
+}
+
+/// The person: who became root for this, else who logged in, else whom the process runs as.
+fn uid_of(asker: &Asker, login: Option<u32>, process: u32) -> u32 {
+    let named = [&asker.sudo, &asker.pkexec, &asker.packagekit];
+    let named = named.into_iter().flatten().find_map(|text| text.trim().parse().ok());
+    named.or(login.filter(|uid| *uid != NO_LOGIN)).unwrap_or(process)
+}
+
+/// The first name of a user in a passwd file. Not asked of NSS: a directory service that does not
+/// answer must not hold up apt.
+fn name_of(passwd: &[u8], uid: u32) -> Option<String> {
+    passwd.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|&byte| byte == b':');
+        let name = fields.next()?;
+        let number = std::str::from_utf8(fields.nth(1)?).ok()?;
+        (number.parse() == Ok(uid)).then(|| String::from_utf8_lossy(name).into_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asker(sudo: Option<&str>, pkexec: Option<&str>, packagekit: Option<&str>) -> Asker {
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        Asker { sudo: own(sudo), pkexec: own(pkexec), packagekit: own(packagekit) }
+    }
+
+    #[test]
+    fn the_person_is_who_became_root() {
+        assert_eq!(uid_of(&asker(Some("1000"), Some("5"), None), Some(7), 0), 1000);
+        assert_eq!(uid_of(&asker(None, Some("1001"), Some("9")), Some(7), 0), 1001);
+        assert_eq!(uid_of(&asker(None, None, Some("1002")), None, 0), 1002);
+        assert_eq!(uid_of(&asker(None, None, None), Some(1003), 0), 1003);
+        assert_eq!(uid_of(&asker(None, None, None), Some(NO_LOGIN), 0), 0);
+        assert_eq!(uid_of(&asker(Some("x; rm"), None, None), None, 4), 4);
+    }
+
+    #[test]
+    fn a_name_is_found_by_number() {
+        let passwd = b"root:x:0:0:root:/root:/bin/bash\nbroken\n\nanna:x:1000:1000::/home/anna:/bin/sh\ntoo:x:1000:1:::\n";
+        assert_eq!(name_of(passwd, 1000).as_deref(), Some("anna"));
+        assert_eq!(name_of(passwd, 0).as_deref(), Some("root"));
+        assert_eq!(name_of(passwd, 5), None);
+    }
+}

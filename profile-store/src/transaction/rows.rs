@@ -1,0 +1,87 @@
+//! Between the journal's rows and what the package databases say.
+
+use conffile_diff::dpkg::{self, Notice, State as PackageState};
+use profile_db::journal::{Action, Filter, Journal, PackageChange, Transaction};
+use profile_db::model::Owner;
+use profile_db::state::State;
+
+use super::World;
+use crate::error::Result;
+
+/// How far back a row is looked for: a front end's own row is the newest or one of the few that
+/// others began meanwhile.
+const RECENT: usize = 16;
+
+/// The newest transactions of a profile.
+///
+/// # Errors
+///
+/// The journal cannot be read.
+pub fn recent(world: &World<'_>, journal: &Journal) -> Result<Vec<Transaction>> {
+    let filter = Filter { profile: Some(world.profile.clone()), limit: Some(RECENT), ..Filter::default() };
+    Ok(journal.transactions(&filter)?)
+}
+
+/// The transaction that is going on for a process: open, or unprotected and not yet ended.
+///
+/// # Errors
+///
+/// The journal cannot be read.
+pub fn going_on(world: &World<'_>, journal: &Journal, owner: &Owner) -> Result<Option<Transaction>> {
+    let goes_on = |row: &Transaction| match row.state {
+        State::Open => true,
+        State::Skipped => row.ended.is_none(),
+        State::Done | State::Failed | State::Interrupted | State::Undone => false,
+    };
+    Ok(recent(world, journal)?.into_iter().find(|row| row.owner == *owner && goes_on(row)))
+}
+
+/// A change of a package as the journal keeps it.
+pub fn package_row(change: &dpkg::PackageChange, broken_words: Option<String>) -> PackageChange {
+    PackageChange {
+        name: change.name.clone(),
+        architecture: change.architecture.clone(),
+        action: action(change.action),
+        old_version: change.old_version.clone(),
+        new_version: change.new_version.clone(),
+        auto_before: change.auto_before,
+        auto_after: change.auto_after,
+        status_after: broken_words,
+    }
+}
+
+/// The journal's word for an action.
+pub fn action(action: dpkg::Action) -> Action {
+    match action {
+        dpkg::Action::Install => Action::Install,
+        dpkg::Action::Upgrade => Action::Upgrade,
+        dpkg::Action::Downgrade => Action::Downgrade,
+        dpkg::Action::Remove => Action::Remove,
+        dpkg::Action::Purge => Action::Purge,
+        dpkg::Action::Reinstall => Action::Reinstall,
+        dpkg::Action::Configure => Action::Configure,
+    }
+}
+
+/// Whether a recorded change explains an observed one: the same package ended in the same version.
+pub fn explains(recorded: &PackageChange, observed: &dpkg::PackageChange) -> bool {
+    recorded.name == observed.name
+        && recorded.architecture == observed.architecture
+        && recorded.new_version == observed.new_version
+}
+
+/// What happened outside transactions, in words; changes of packages are told as packages.
+pub fn noticed_words(notices: &[Notice]) -> Vec<String> {
+    notices
+        .iter()
+        .filter(|notice| !matches!(notice, Notice::Package(_)))
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// dpkg's words for a package when they are not `install ok installed`; a removed package has none,
+/// its action says it.
+pub fn status_words(package: &dpkg::Package) -> Option<String> {
+    let ordinary = matches!(package.state, PackageState::Installed | PackageState::NotInstalled | PackageState::ConfigFiles);
+    (!ordinary).then(|| format!("{} {} {}", package.want, package.flag, package.state))
+}

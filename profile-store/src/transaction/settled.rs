@@ -1,0 +1,133 @@
+//! What happened to packages outside transactions.
+//!
+//! The package databases of now are compared with those in the newest post snapshot: what differs
+//! was changed by `apt-mark`, by `dpkg --set-selections`, by hand, or by a dpkg whose hooks did not
+//! run. Usually nothing did, and both files are the same inodes with the same times: then this costs
+//! four lstat calls.
+
+use std::path::PathBuf;
+
+use conffile_diff::dpkg::{Notice, PackageChange, notices};
+use profile_db::journal::{self, Journal, Transaction, TransactionKind};
+use profile_db::state::State;
+
+use super::package_state::{self, PackageState};
+use super::rows;
+use super::snapshots;
+use super::World;
+use crate::error::Result;
+use crate::layout;
+
+/// The newest state that the journal accounts for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The snapshot that holds it.
+    pub snapshot: PathBuf,
+    /// The base below it.
+    pub base: PathBuf,
+    /// Changes recorded since, by transactions that have no snapshot.
+    pub explained: Vec<journal::PackageChange>,
+}
+
+/// What is not accounted for.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// Where it is compared with.
+    pub settled: Settled,
+    /// Changed marks and selections, in words.
+    pub words: Vec<String>,
+    /// Changed packages.
+    pub packages: Vec<PackageChange>,
+    /// The present state.
+    pub now: PackageState,
+}
+
+/// Finds the newest state that the journal accounts for; `None` when a transaction is going on, or
+/// when there is no snapshot to compare with.
+///
+/// # Errors
+///
+/// The journal or the snapshots cannot be read.
+pub fn settled(world: &World<'_>, journal: &Journal) -> Result<Option<Settled>> {
+    let rows = rows::recent(world, journal)?;
+    let mut explained = Vec::new();
+    for row in &rows {
+        match step(row) {
+            Step::InFlux => return Ok(None),
+            Step::Passed => explained.extend(journal.packages(row.number)?),
+            Step::Origin => break,
+            Step::At => {
+                let Some(snapshot) = snapshots::post(world, row.number)? else { return Ok(None) };
+                return Ok(Some(Settled { snapshot, base: world.base_path(&row.base), explained }));
+            }
+        }
+    }
+    let began_here = rows.last().is_none_or(|row| step(row) == Step::Origin);
+    let origin = world.snapshot(layout::ORIGIN);
+    let exists = profile_sys::file::exists(&origin)?;
+    Ok((began_here && exists).then(|| Settled { snapshot: origin, base: world.base_path(&world.base), explained }))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Packages may be changing at this moment.
+    InFlux,
+    /// Its post snapshot accounts for everything before it.
+    At,
+    /// It has no snapshot, but says what it changed.
+    Passed,
+    /// The profile was its origin then.
+    Origin,
+}
+
+fn step(row: &Transaction) -> Step {
+    let goes_on = match row.state {
+        State::Open => true,
+        State::Skipped | State::Failed => row.ended.is_none(),
+        State::Done | State::Interrupted | State::Undone => false,
+    };
+    match (&row.kind, &row.post) {
+        _ if goes_on && row.commits.begun > row.commits.ended => Step::InFlux,
+        (_, Some(_)) => Step::At,
+        (TransactionKind::Create | TransactionKind::Clone, None) => Step::Origin,
+        (TransactionKind::Rename | TransactionKind::Set, None) => Step::Passed,
+        (_, None) if row.state == State::Skipped => Step::Passed,
+        // An undo without a post, or something a newer version does: what the profile was then is
+        // not known, and guessing would invent transactions.
+        (_, None) => Step::InFlux,
+    }
+}
+
+/// What changed in the package databases that no transaction accounts for; `None` when nothing did
+/// or when that cannot be told.
+///
+/// # Errors
+///
+/// As [`settled`], or a package database cannot be parsed.
+pub fn observe(world: &World<'_>, journal: &Journal) -> Result<Option<Observed>> {
+    let Some(settled) = settled(world, journal)? else { return Ok(None) };
+    let base = world.base_path(&world.base);
+    let now_at = world.subvolume();
+    if settled.base == base && package_state::unchanged(&settled.snapshot, &now_at, &base)? {
+        return Ok(None);
+    }
+    let before = PackageState::read(&settled.snapshot, &settled.base)?;
+    let now = PackageState::read(&now_at, &base)?;
+    if before.same_bytes(&now) {
+        return Ok(None);
+    }
+    let found = notices(before.side(), now.side());
+    let words = rows::noticed_words(&found);
+    let packages: Vec<PackageChange> = found
+        .into_iter()
+        .filter_map(|notice| match notice {
+            Notice::Package(change) => Some(change),
+            Notice::Mark { .. } | Notice::Selection { .. } => None,
+        })
+        .filter(|change| !settled.explained.iter().any(|recorded| rows::explains(recorded, change)))
+        .collect();
+    if words.is_empty() && packages.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Observed { settled, words, packages, now }))
+}

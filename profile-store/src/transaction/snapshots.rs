@@ -1,0 +1,99 @@
+//! The snapshots of a transaction: made, replaced, deleted.
+//!
+//! Each is a read-only snapshot of the whole profile subvolume, its name made of the transaction's
+//! number. The kernel makes it within one committed transaction of btrfs, so it is durable and whole
+//! when the call returns.
+
+use std::path::{Path, PathBuf};
+
+use profile_db::model::TransactionNumber;
+use profile_sys::{btrfs, file};
+
+use super::World;
+use super::reserve;
+use crate::error::Result;
+use crate::layout;
+
+/// Makes the snapshot before a transaction, and says its name.
+///
+/// # Errors
+///
+/// It cannot be made, not even with the reserve.
+pub fn take_pre(world: &World<'_>, number: TransactionNumber) -> Result<String> {
+    take(world, &world.subvolume(), layout::pre_name(number))
+}
+
+/// Makes the snapshot before a transaction from an older snapshot: what the profile was before
+/// something was found out late.
+///
+/// # Errors
+///
+/// As [`take_pre`].
+pub fn take_pre_of(world: &World<'_>, number: TransactionNumber, older: &Path) -> Result<String> {
+    take(world, older, layout::pre_name(number))
+}
+
+/// Makes the snapshot after a transaction, in place of an earlier one of the same transaction.
+///
+/// # Errors
+///
+/// As [`take_pre`].
+pub fn take_post(world: &World<'_>, number: TransactionNumber) -> Result<String> {
+    let name = layout::post_name(number);
+    delete(&world.snapshot(&name))?;
+    take(world, &world.subvolume(), name)
+}
+
+/// The snapshot before a transaction, when it exists, whether or not the journal got to know.
+///
+/// # Errors
+///
+/// The directory cannot be looked at.
+pub fn pre(world: &World<'_>, number: TransactionNumber) -> Result<Option<PathBuf>> {
+    existing(world.snapshot(&layout::pre_name(number)))
+}
+
+/// The snapshot after a transaction, when it exists.
+///
+/// # Errors
+///
+/// The directory cannot be looked at.
+pub fn post(world: &World<'_>, number: TransactionNumber) -> Result<Option<PathBuf>> {
+    existing(world.snapshot(&layout::post_name(number)))
+}
+
+/// Deletes both snapshots of a transaction that is none.
+///
+/// # Errors
+///
+/// One cannot be deleted; it is collected later, since no row names it.
+pub fn delete_both(world: &World<'_>, number: TransactionNumber) -> Result<()> {
+    delete(&world.snapshot(&layout::pre_name(number)))?;
+    delete(&world.snapshot(&layout::post_name(number)))
+}
+
+/// Deletes a snapshot if it is there.
+///
+/// # Errors
+///
+/// It is there and cannot be deleted.
+pub fn delete(path: &Path) -> Result<()> {
+    if file::exists(path)? {
+        btrfs::delete_subvolume(path)?;
+    }
+    Ok(())
+}
+
+fn existing(path: PathBuf) -> Result<Option<PathBuf>> {
+    Ok(file::exists(&path)?.then_some(path))
+}
+
+fn take(world: &World<'_>, source: &Path, name: String) -> Result<String> {
+    let path = world.snapshot(&name);
+    reserve::with_reserve(world.pool, || {
+        // Made with the profile; missing only in a pool that lost it.
+        file::create_directory_all(&world.pool.layout().snapshots(&world.profile), 0o700)?;
+        Ok(btrfs::snapshot(source, &path, true)?)
+    })?;
+    Ok(name)
+}
