@@ -71,21 +71,19 @@ impl State {
             .ok()
             .map(|text| At::parse(&text));
         let trace = std::env::var_os("FLIPPER_FAULT_TRACE").map(|path| {
-            OpenOptions::new()
+            let opened = OpenOptions::new()
                 .create(true)
                 .append(true)
                 .mode(0o600)
-                .open(&path)
-                .unwrap_or_else(
-                    // A trace that cannot be written would make a crash test pass without having
-                    // tested anything.
-                    |error| {
-                        panic!(
-                            "BUG: cannot open the fault trace {}: {error}",
-                            path.display()
-                        )
-                    },
+                .open(&path);
+            opened.unwrap_or_else(|error| {
+                // A trace that cannot be written would make a crash test pass without having
+                // tested anything.
+                panic!(
+                    "BUG: cannot open the fault trace {}: {error}",
+                    Path::new(&path).display()
                 )
+            })
         });
         if at.is_none() && trace.is_none() {
             return None;

@@ -69,7 +69,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     let mount_point = PathBuf::from(unescape(fields.next()?));
     let options = text(fields.next()?);
     fields.by_ref().find(|field| *field == b"-")?;
-    let fs_type = text(fields.next()?);
+    let fs_type = text(fields.next().filter(|field| !field.is_empty())?);
     let source = unescape(fields.next()?);
     let super_options = text(fields.next()?);
     Some(Mount {

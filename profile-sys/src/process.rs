@@ -242,11 +242,14 @@ pub fn ancestors(pid: u32) -> Result<Vec<Info>> {
     Ok(found)
 }
 
-/// The environment a process was started with, as (name, value); `None` when it is gone.
+/// Environment variables as (name, value).
+pub type Environment = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// The environment a process was started with; `None` when it is gone.
 ///
 /// # Errors
 /// EACCES when it may not be read.
-pub fn environ(pid: u32) -> Result<Option<Vec<(Vec<u8>, Vec<u8>)>>> {
+pub fn environ(pid: u32) -> Result<Option<Environment>> {
     let Some(text) = read_of(pid, "environ")? else {
         return Ok(None);
     };

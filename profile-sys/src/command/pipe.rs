@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Stdio};
 use std::thread::JoinHandle;
 
@@ -136,11 +137,9 @@ pub fn pipe(mut producer: Command, mut consumer: Command) -> Result<()> {
         .map_err(|source| producer.start_failed(source))?;
     let stderr = first_stderr.join().unwrap_or_default();
     let (second_status, second_stderr) = second_outcome?;
-    let broken_pipe = {
-        use std::os::unix::process::ExitStatusExt;
-        status.signal() == Some(libc::SIGPIPE)
-    };
-    if !status.success() && !(broken_pipe && !second_status.success()) {
+    // A producer that only lost its reader failed because the consumer did.
+    let broke_off = status.signal() == Some(libc::SIGPIPE) && !second_status.success();
+    if !status.success() && !broke_off {
         return Err(failed(
             &producer.program,
             &producer.arguments,

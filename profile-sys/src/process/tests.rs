@@ -66,10 +66,17 @@ fn ancestors_begin_with_the_parent() {
         .expect("sleep");
     let found = ancestors(child.id()).expect("/proc");
     assert_eq!(found.first().map(|info| info.pid), Some(std::process::id()));
-    let info = info(child.id()).expect("/proc").expect("running");
-    assert_eq!(info.ppid, std::process::id());
-    // The child may not have become sleep yet: spawn returns when exec has succeeded.
-    assert_eq!(info.cmdline, [b"/bin/sleep".to_vec(), b"100".to_vec()]);
+    assert_eq!(
+        info(child.id()).expect("/proc").expect("running").ppid,
+        std::process::id()
+    );
+    // spawn returns when the child has left our memory, a moment before its arguments are in place.
+    let expected = [b"/bin/sleep".to_vec(), b"100".to_vec()];
+    let is_there = || info(child.id()).expect("/proc").expect("running").cmdline == expected;
+    assert!((0..500).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        is_there()
+    }));
     let variables = environ(child.id()).expect("/proc").expect("running");
     assert!(variables.contains(&(b"FOO".to_vec(), b"a=b".to_vec())));
     child.kill().expect("kill");
