@@ -180,6 +180,12 @@ impl Error {
         matches!(self.errno(), Some(libc::ENOSPC | libc::EDQUOT))
     }
 
+    /// Whether memory is short; a fork into a pid namespace whose first process has ended says the same.
+    #[must_use]
+    pub fn is_no_memory(&self) -> bool {
+        self.errno() == Some(libc::ENOMEM)
+    }
+
     /// Whether the path, or a directory on the way to it, does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
