@@ -1,0 +1,59 @@
+"""Real packages with hard cases: install each, undo, and the tree is what it was."""
+
+from lib import expect, roundtrip, session
+
+
+def _round(t, *packages, env=None):
+    pool = t.pool("real")
+    roundtrip.outside(pool, lambda p: expect.status(p.install(*packages, inside=env), 0), redo=False)
+    return pool
+
+
+def test_nginx(t):
+    _round(t, "nginx")
+
+
+def test_postgresql(t):
+    _round(t, "postgresql")
+
+
+def test_openssh_server(t):
+    _round(t, "openssh-server")
+
+
+def test_docker(t):
+    _round(t, "docker.io")
+
+
+def test_iputils_ping_with_capabilities(t):
+    _round(t, "libcap2-bin", "iputils-ping")
+
+
+def test_tzdata_and_locales_with_debconf(t):
+    _round(t, "tzdata", "locales", env={"DEBIAN_FRONTEND": "noninteractive"})
+
+
+def test_exim4(t):
+    _round(t, "exim4-daemon-light")
+
+
+def test_python3(t):
+    _round(t, "python3")
+
+
+def test_systemd_and_udev_live(t):
+    pool = t.pool("real")
+    with session.inside(pool) as inside:
+        roundtrip.inside(pool, inside, lambda s: s.say("apt-get -q -y install systemd udev >/dev/null 2>&1"))
+
+
+def test_three_in_a_row_undone_one_by_one_live(t):
+    pool = t.pool("real")
+    with session.inside(pool) as inside:
+        states = []
+        for package in ("jq", "nginx", "mc"):
+            states.append(pool.reading())
+            inside.say(f"apt-get -q -y install {package} >/dev/null 2>&1")
+        for wanted in reversed(states):
+            roundtrip.undo_inside(inside)
+            roundtrip.equal(pool, wanted, "after a live undo")

@@ -1,0 +1,197 @@
+"""Which transaction undo takes, what it refuses, what it keeps."""
+
+from lib import command, expect, roundtrip, session
+
+
+def test_said_again_it_walks_further_back(t):
+    pool = t.pool("mini")
+    states = [pool.reading()]
+    for package in ("fpt-hello=1", "fpt-conf=1", "fpt-links"):
+        expect.status(pool.install(package), 0)
+        states.append(pool.reading())
+    for wanted in reversed(states[:-1]):
+        roundtrip.undo_outside(pool)
+        roundtrip.equal(pool, wanted, "after one more undo")
+    expect.status(pool.fp("--yes", "-p", "dev", "undo"), 1)
+
+
+def test_an_undo_is_itself_a_transaction(t):
+    pool = t.pool("mini")
+    pool.install("fpt-hello=1")
+    number = pool.newest()["number"]
+    result = roundtrip.undo_outside(pool)
+    rows = pool.history()
+    expect.equal([(r["kind"], r["state"]) for r in rows], [("undo", "done"), ("apt", "undone")])
+    expect.equal((rows[0]["undoes"], rows[1]["undone_by"]), (number, rows[0]["number"]))
+    expect.equal((result["undoes"], result["transaction"]), (number, rows[0]["number"]))
+
+
+def test_undo_of_an_undo_is_a_redo(t):
+    pool = t.pool("mini")
+    pool.install("fpt-hello=1")
+    after = pool.reading()
+    number = roundtrip.undo_outside(pool)["transaction"]
+    roundtrip.undo_outside(pool, str(number))
+    roundtrip.equal(pool, after, "after the undo of the undo")
+    expect.equal(pool.history()[-1]["state"], "done")
+
+
+def test_an_older_one_that_nothing_touched_since(t):
+    pool = t.pool("mini")
+    pool.install("fpt-links")
+    number = pool.newest()["number"]
+    pool.install("fpt-modes")
+    roundtrip.undo_outside(pool, str(number))
+    listed = pool.run("dev", "dpkg", "-l").text
+    expect.contains(listed, "ii  fpt-modes")
+    expect.absent(listed, "ii  fpt-links")
+    roundtrip.clean(pool)
+
+
+def test_an_older_one_that_a_later_one_touched_is_refused_with_the_list(t):
+    pool = t.pool("mini")
+    pool.install("fpt-conf=1")
+    number = pool.newest()["number"]
+    pool.install("fpt-conf=2")
+    before = pool.reading()
+    answer = expect.status(pool.fp("--yes", "-p", "dev", "undo", str(number)), 3)
+    expect.contains(answer.text, "/etc/fpt/main.conf")
+    roundtrip.equal(pool, before, "after the refusal")
+
+
+def test_check_changes_nothing(t):
+    pool = t.pool("mini")
+    pool.install("fpt-conf=1")
+    before, rows = pool.reading(), pool.history()
+    expect.status(pool.fp("-p", "dev", "undo", "--check"), 0)
+    roundtrip.equal(pool, before, "after undo --check")
+    expect.equal(pool.history(), rows, "history")
+
+
+def test_what_others_changed_meanwhile_is_listed_and_kept(t):
+    """While apt runs another process writes a file that belongs to no package."""
+    pool = t.pool("mini")
+    with session.inside(pool) as inside:
+        inside.say("apt-get -q -y install fpt-slow >/dev/null 2>&1 & while [ ! -e /var/tmp/fpt-slow.started ]; do "
+                   "sleep 0.05; done; mkdir -p /opt/other; echo mine > /opt/other/file; touch /var/tmp/fpt-slow.go; wait")
+        expect.equal(inside.say("cat /opt/other/file"), "mine\n")
+    result = roundtrip.undo_outside(pool)
+    expect.contains([command.path_of(r) for r in result["meanwhile"]], b"/opt/other/file")
+    expect.equal(pool.run_ok("dev", "cat", "/opt/other/file").text, "mine\n")
+    expect.absent(pool.run("dev", "dpkg", "-l").text, "ii  fpt-slow")
+
+
+def test_exact_takes_that_back_too(t):
+    pool = t.pool("mini")
+    before = pool.reading()
+    with session.inside(pool) as inside:
+        inside.say("apt-get -q -y install fpt-slow >/dev/null 2>&1 & while [ ! -e /var/tmp/fpt-slow.started ]; do "
+                   "sleep 0.05; done; mkdir -p /opt/other; echo mine > /opt/other/file; touch /var/tmp/fpt-slow.go; wait")
+    roundtrip.undo_outside(pool, "--exact")
+    roundtrip.equal(pool, before, "after undo --exact")
+
+
+def test_a_file_edited_after_the_transaction_is_never_overwritten_silently(t):
+    pool = t.pool("mini")
+    pool.install("fpt-conf=1")
+    pool.shell("dev", "echo edited later >> /etc/fpt/main.conf")
+    answer = pool.fp("--yes", "-p", "dev", "undo")
+    if answer.status == 0:
+        expect.contains(pool.run("dev", "cat", "/etc/fpt/main.conf").text, "edited later")
+    else:
+        expect.status(answer, 3)
+        expect.contains(answer.text, "/etc/fpt/main.conf")
+        expect.contains(pool.run("dev", "cat", "/etc/fpt/main.conf").text, "edited later")
+
+
+def test_a_file_made_after_the_transaction_stays(t):
+    pool = t.pool("mini")
+    pool.install("fpt-hello=1")
+    pool.shell("dev", "echo mine > /etc/mine.conf; mkdir -p /usr/local/mine/empty")
+    roundtrip.undo_outside(pool)
+    expect.equal(pool.run_ok("dev", "cat", "/etc/mine.conf").text, "mine\n")
+    expect.status(pool.run("dev", "test", "-d", "/usr/local/mine/empty"), 0)
+    expect.absent(pool.run("dev", "dpkg", "-l").text, "ii  fpt-hello")
+
+
+def test_state_and_data_are_not_rewound(t):
+    pool = t.pool("mini")
+    pool.install("fpt-hello=1")
+    pool.shell("dev", "echo x > /root/note; echo x > /data/note; echo x > /var/log/note")
+    roundtrip.undo_outside(pool)
+    expect.equal(pool.shell("dev", "cat /root/note /data/note /var/log/note").text, "x\nx\nx\n")
+
+
+def test_an_unknown_number_and_another_profiles_number_are_refused(t):
+    pool = t.pool("mini")
+    pool.install("fpt-hello=1")
+    number = pool.newest()["number"]
+    pool.ok("create", "other")
+    expect.status(pool.fp("--yes", "-p", "dev", "undo", "99999"), 1)
+    expect.status(pool.fp("--yes", "-p", "other", "undo", str(number)), 1)
+
+
+def test_nothing_to_undo_is_said(t):
+    answer = expect.status(t.pool("mini").fp("--yes", "-p", "dev", "undo"), 1)
+    expect.equal(answer.error["situation"], "nothing-to-do")
+
+
+def test_while_apt_runs_it_is_refused(t):
+    pool = t.pool("mini")
+    pool.install("fpt-hello=1")
+    with session.inside(pool) as inside:
+        inside.say("apt-get -q -y install fpt-slow >/dev/null 2>&1 & "
+                   "while [ ! -e /var/tmp/fpt-slow.started ]; do sleep 0.05; done")
+        expect.status(pool.fp("--yes", "-p", "dev", "undo"), 75)
+        inside.say("touch /var/tmp/fpt-slow.go; wait")
+
+
+def test_outside_while_entered_it_is_done_live(t):
+    pool = t.pool("mini")
+    before = pool.reading()
+    with session.inside(pool) as inside:
+        inside.say("apt-get -q -y install fpt-conf=1 fpt-links >/dev/null 2>&1")
+        result = roundtrip.undo_outside(pool)
+        expect.equal(result["mode"], "live")
+        expect.equal(inside.say("test -e /etc/fpt/main.conf && echo there"), "")
+        roundtrip.equal(pool, before, "after the live undo from outside")
+
+
+def test_a_live_undo_can_be_redone(t):
+    pool = t.pool("mini")
+    with session.inside(pool) as inside:
+        inside.say("apt-get -q -y install fpt-conf=1 fpt-links fpt-odd >/dev/null 2>&1")
+        after = pool.reading()
+        roundtrip.undo_inside(inside)
+        inside.say("flipper-profile --json --yes redo")
+        roundtrip.equal(pool, after, "after the redo of a live undo")
+
+
+def test_a_clone_can_undo_nothing_of_its_parent(t):
+    pool = t.pool("mini")
+    pool.install("fpt-hello=1")
+    pool.ok("clone", "dev", "copy")
+    expect.status(pool.fp("--yes", "-p", "copy", "undo"), 1)
+    expect.contains(pool.run("copy", "dpkg", "-l").text, "ii  fpt-hello")
+
+
+def test_the_upper_of_an_undone_profile_still_keeps_the_floor(t):
+    from oracle import collisions
+    pool = t.pool("mini")
+    pool.install("fpt-links")
+    roundtrip.undo_outside(pool)
+    pool.install("fpt-libs")
+    with pool.merged() as view:
+        expect.nothing(collisions.pairs(view), "colliding pairs after undo and install")
+
+
+def test_offline_writes_carry_no_origin_of_another_tree(t):
+    """trusted.overlay.origin, .impure and .uuid never travel into a rebuilt upper."""
+    pool = t.pool("mini")
+    pool.install("fpt-conf=1")
+    number = pool.newest()["number"]
+    pool.install("fpt-links")
+    roundtrip.undo_outside(pool, str(number))
+    with pool.merged() as view:
+        from oracle import collisions
+        expect.nothing(collisions.pairs(view), "colliding pairs")
