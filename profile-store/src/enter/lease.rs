@@ -4,7 +4,7 @@
 //! join. The content is written when everything is mounted, and is believed only when the process it names
 //! still is the one it describes.
 
-use profile_db::ProfileId;
+use profile_db::model::ProfileId;
 use profile_sys::lock::FileLock;
 use profile_sys::{file, process};
 use serde::{Deserialize, Serialize};

@@ -34,7 +34,8 @@ mod start;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use profile_db::{ProfileFile, ProfileId};
+use profile_db::ProfileFile;
+use profile_db::model::ProfileId;
 use profile_sys::lock::{FileLock, Mode};
 
 pub use join::{Holder, in_holder};

@@ -11,7 +11,7 @@ use profile_sys::tree::{self, Kind};
 use profile_sys::{file, mount};
 
 use super::{confined, resolver};
-use crate::base::prepare::POLICY_RC_D;
+use crate::base::POLICY_RC_D;
 use crate::error::{Error, Result};
 use crate::layout::{UPPER, WORK};
 use crate::pool::Pool;
