@@ -1,0 +1,495 @@
+//! The command line. The doc comments here are the manual: the man pages are made from them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::output::units::parse_size;
+
+/// Profiles for Debian: plain apt, automatic snapshots, undo
+///
+/// flipper-profile keeps a Debian base read-only and puts everything that is changed above it into
+/// a profile: packages, configuration, files. Several profiles stand beside each other over one
+/// base; each is created, cloned, renamed and reset in a moment.
+///
+/// Inside a profile apt and dpkg are used as ever. Around every transaction a snapshot is taken
+/// and a row of the journal is written: which command, which user, which packages in which
+/// versions, and how it ended. "flipper-profile undo" brings back what was before.
+#[derive(Debug, Parser)]
+#[command(name = "flipper-profile", version, max_term_width = 100, disable_help_subcommand = false)]
+pub struct Cli {
+    /// Options that stand before or after every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every verb.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Use the pool on this image file, block device or mounted directory
+    ///
+    /// Without it the variable FLIPPER_POOL is used, and without that the pool of the profile that
+    /// the command runs in.
+    #[arg(long, global = true, value_name = "IMAGE|DEVICE|DIR", env = "FLIPPER_POOL", hide_env = true,
+          value_parser = clap::builder::OsStringValueParser::new(), value_hint = clap::ValueHint::AnyPath)]
+    pub pool: Option<OsString>,
+
+    /// Work on this profile
+    ///
+    /// For acknowledge, diff, history, info, redo, show, status and undo. Without it they work on the
+    /// profile that the command runs in.
+    #[arg(short, long, global = true, value_name = "NAME|ID")]
+    pub profile: Option<String>,
+
+    /// Print one JSON object, and progress as JSON lines on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Answer the question whether to go on with yes
+    ///
+    /// It confirms what was asked, and resolves no conflict.
+    #[arg(long, global = true)]
+    pub yes: bool,
+
+    /// Say more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// Print results and errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// All verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make, examine and repair pools
+    #[command(subcommand)]
+    Pool(PoolCommand),
+    /// Add, examine and remove bases
+    #[command(subcommand)]
+    Base(BaseCommand),
+    /// Create a profile over a base
+    Create(Create),
+    /// List the profiles
+    List,
+    /// Show one profile
+    ///
+    /// Name, kind, base, origin, times, size, number of transactions, and who has it mounted.
+    Info(Info),
+    /// Make a second profile that is equal to the first
+    ///
+    /// It takes the same time for a small and a large profile, and the clone starts a history of its
+    /// own. The clone gets a snapshot of the first profile's state (home directories, logs, caches),
+    /// which undo never touches.
+    Clone(CloneProfile),
+    /// Give a profile another name
+    ///
+    /// Its id stays, so nothing that is mounted or recorded is disturbed.
+    Rename(Rename),
+    /// Delete a profile
+    ///
+    /// It goes to the pool's trash, with its snapshots and its state, until it is collected.
+    Delete(Delete),
+    /// Make a profile what it was when it was created
+    ///
+    /// Packages and configuration are as at the beginning; so is the state, except home directories.
+    /// A reset is a transaction: undo takes it back.
+    Reset(Reset),
+    /// Change a setting of a profile
+    Set(Set),
+    /// Enter a profile that is not booted
+    ///
+    /// Runs a command, or a login shell, in the profile with everything mounted as at boot. Services
+    /// are not started. Further entries join the first one. This is no sandbox: root inside is root.
+    Run(Run),
+    /// List the transactions of a profile, newest first
+    History(History),
+    /// Show one transaction
+    ///
+    /// Who, when, which command, which packages in which versions, and which paths it changed.
+    Show(Show),
+    /// Show what a transaction changed
+    ///
+    /// For text files a unified diff, for everything else the kind of the change.
+    Diff(Diff),
+    /// Take a transaction back
+    ///
+    /// Without a number the newest transaction that is not taken back yet; said again it goes further
+    /// back. What was changed afterwards by others is kept and listed. When something stands in the
+    /// way, all of it is listed and nothing is changed.
+    Undo(Undo),
+    /// Take an undo back
+    Redo(Redo),
+    /// Tell where a profile stands
+    ///
+    /// Its base, unprotected and interrupted transactions, and what needs attention.
+    Status,
+    /// Stop being told about an unprotected, failed or interrupted transaction
+    Acknowledge(Acknowledge),
+    /// Finish or take back what was interrupted
+    ///
+    /// Safe to run at any time and any number of times; runs at every boot.
+    Recover,
+    /// Write the man pages or the shell completions
+    #[command(subcommand, hide = true)]
+    Generate(Generate),
+}
+
+/// `pool …`
+#[derive(Debug, Subcommand)]
+pub enum PoolCommand {
+    /// Make a pool on an image file or a block device
+    Create(PoolCreate),
+    /// Show what a pool is and holds
+    Info,
+    /// Examine a pool for damage
+    ///
+    /// Checks the layout, the inode floor, the bases, the profiles and the journal. Changes nothing.
+    Check,
+    /// Bring a pool to the newest form
+    ///
+    /// Lists first which tools could not use the result.
+    Upgrade(PoolUpgrade),
+    /// Collect what nothing needs any more
+    Gc(PoolGc),
+}
+
+/// `pool create`
+#[derive(Debug, Args)]
+pub struct PoolCreate {
+    /// The image file, made when it does not exist, or the block device
+    #[arg(value_name = "IMAGE|DEVICE", value_hint = clap::ValueHint::FilePath)]
+    pub target: PathBuf,
+    /// Size of a new image file, such as 16G
+    ///
+    /// The file is sparse: it takes what is written to it.
+    #[arg(long, value_parser = parse_size, value_name = "BYTES")]
+    pub size: Option<u64>,
+    /// Destroy what the target holds
+    #[arg(long)]
+    pub force: bool,
+    /// Lowest inode number of files in profiles
+    ///
+    /// Every base must stay below it. Only pools for tests need another one than the default.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1 << 20, value_parser = clap::value_parser!(u64).range(1024..=1 << 40))]
+    pub inode_floor: u64,
+    /// Label of the filesystem
+    #[arg(long, default_value = "flipper-profile")]
+    pub label: String,
+}
+
+/// `pool upgrade`
+#[derive(Debug, Args)]
+pub struct PoolUpgrade {
+    /// Only list who could not read the result
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `pool gc`
+#[derive(Debug, Args)]
+pub struct PoolGc {
+    /// Only list what would be collected
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `base …`
+#[derive(Debug, Subcommand)]
+pub enum BaseCommand {
+    /// Add a base
+    ///
+    /// From mmdebstrap, a directory or a tar archive. It becomes visible only when it is whole, and is
+    /// never written again.
+    Add(BaseAdd),
+    /// List the bases
+    List,
+    /// Show one base
+    Info(BaseName),
+    /// Compare a base with what it was when it was added
+    Verify(BaseName),
+    /// Remove a base that nothing needs
+    ///
+    /// Refused while a profile, a snapshot or a mount needs it.
+    Remove(BaseName),
+}
+
+/// `base add`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("source").required(true))]
+pub struct BaseAdd {
+    /// Version of the new base, such as 13.2
+    pub version: String,
+    /// Make it with mmdebstrap from this Debian release, such as trixie
+    #[arg(long, value_name = "SUITE", group = "source")]
+    pub bootstrap: Option<String>,
+    /// Copy it from this directory
+    #[arg(long, value_name = "DIR", group = "source", value_hint = clap::ValueHint::DirPath)]
+    pub from_directory: Option<PathBuf>,
+    /// Unpack it from this tar archive, compressed or not
+    #[arg(long, value_name = "TAR", group = "source", value_hint = clap::ValueHint::FilePath)]
+    pub from_tar: Option<PathBuf>,
+    /// Packages that mmdebstrap installs besides, separated by commas
+    #[arg(long, value_name = "PACKAGES", value_delimiter = ',', conflicts_with_all = ["from_directory", "from_tar"])]
+    pub include: Vec<String>,
+    /// The mirror that mmdebstrap fetches from
+    #[arg(long, value_name = "URL", conflicts_with_all = ["from_directory", "from_tar"])]
+    pub mirror: Option<String>,
+    /// The set of packages that mmdebstrap installs
+    #[arg(long, value_name = "VARIANT", conflicts_with_all = ["from_directory", "from_tar"])]
+    pub variant: Option<String>,
+    /// Make it the base of new profiles
+    ///
+    /// The first base of a pool is so without being told.
+    #[arg(long)]
+    pub current: bool,
+}
+
+/// The one base that a verb is about.
+#[derive(Debug, Args)]
+pub struct BaseName {
+    /// Version of the base
+    pub version: String,
+}
+
+/// `create`
+#[derive(Debug, Args)]
+pub struct Create {
+    /// Name of the new profile
+    pub name: String,
+    /// Version of its base; without it the pool's current base
+    #[arg(long, value_name = "VERSION")]
+    pub base: Option<String>,
+    /// What it is for
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub description: String,
+    /// Make it a built-in profile
+    ///
+    /// Those who build images do so: it can be cloned and reset, but not renamed or deleted.
+    #[arg(long)]
+    pub built_in: bool,
+}
+
+/// `info`
+#[derive(Debug, Args)]
+pub struct Info {
+    /// The profile, by name or id; without it the one that the command runs in
+    pub name: Option<String>,
+}
+
+/// `clone`
+#[derive(Debug, Args)]
+pub struct CloneProfile {
+    /// The profile to clone, by name or id
+    pub from: String,
+    /// Name of the clone
+    pub to: String,
+    /// Start with empty home directories, logs and caches
+    #[arg(long)]
+    pub no_state: bool,
+}
+
+/// `rename`
+#[derive(Debug, Args)]
+pub struct Rename {
+    /// The profile, by name or id
+    pub from: String,
+    /// Its new name
+    pub to: String,
+}
+
+/// `delete`
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// The profile, by name or id
+    pub name: String,
+}
+
+/// `reset`
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// The profile, by name or id
+    pub name: String,
+    /// Empty home directories too
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `set`
+#[derive(Debug, Args)]
+pub struct Set {
+    /// The profile, by name or id
+    pub name: String,
+    /// What to set; "description=TEXT", or a policy such as "home=shared"
+    #[arg(value_name = "KEY=VALUE", value_parser = parse_setting)]
+    pub setting: (String, String),
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The profile, by name or id
+    pub name: String,
+    /// The command and its arguments; without it a login shell
+    #[arg(last = true, value_name = "COMMAND", value_hint = clap::ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+}
+
+/// `history`
+#[derive(Debug, Args)]
+pub struct History {
+    /// Only transactions that changed this package
+    #[arg(long, value_name = "PACKAGE")]
+    pub package: Option<String>,
+    /// Only transactions that changed this path
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    pub path: Option<PathBuf>,
+    /// At most this many; 0 for all
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    pub limit: u64,
+    /// Only transactions before this one
+    #[arg(long, value_name = "N", value_parser = transaction_number())]
+    pub before: Option<i64>,
+}
+
+/// `show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Number of the transaction
+    #[arg(value_name = "N", value_parser = transaction_number())]
+    pub number: i64,
+}
+
+/// `diff`
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// Number of the transaction
+    #[arg(value_name = "N", value_parser = transaction_number())]
+    pub number: i64,
+    /// Only this path and what is below it
+    #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    pub path: Option<PathBuf>,
+}
+
+/// `undo`
+#[derive(Debug, Args)]
+pub struct Undo {
+    /// Number of the transaction; without it the newest that is not taken back
+    #[arg(value_name = "N", value_parser = transaction_number())]
+    pub number: Option<i64>,
+    /// Only tell what would be done and what stands in the way
+    #[arg(long, visible_alias = "dry-run")]
+    pub check: bool,
+    /// Take back also what others changed meanwhile
+    #[arg(long)]
+    pub exact: bool,
+}
+
+/// `redo`
+#[derive(Debug, Args)]
+pub struct Redo {
+    /// Number of the undo; without it the newest that is not taken back
+    #[arg(value_name = "N", value_parser = transaction_number())]
+    pub number: Option<i64>,
+    /// Only tell what would be done and what stands in the way
+    #[arg(long, visible_alias = "dry-run")]
+    pub check: bool,
+}
+
+/// `acknowledge`
+#[derive(Debug, Args)]
+pub struct Acknowledge {
+    /// Number of the transaction; without it all of the profile
+    #[arg(value_name = "N", value_parser = transaction_number())]
+    pub number: Option<i64>,
+}
+
+/// `generate …`
+#[derive(Debug, Subcommand)]
+pub enum Generate {
+    /// Write the man pages into a directory
+    Man(Directory),
+    /// Write the completions for bash, zsh and fish into a directory
+    Completions(Directory),
+}
+
+/// Where generated files go.
+#[derive(Debug, Args)]
+pub struct Directory {
+    /// The directory, made when it does not exist
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub directory: PathBuf,
+}
+
+fn transaction_number() -> clap::builder::RangedI64ValueParser {
+    clap::value_parser!(i64).range(1..)
+}
+
+fn parse_setting(word: &str) -> Result<(String, String), String> {
+    match word.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".into()),
+    }
+}
+
+impl Command {
+    /// The verb's words joined by a dash, as in the schema's name.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Pool(PoolCommand::Create(_)) => "pool-create",
+            Self::Pool(PoolCommand::Info) => "pool-info",
+            Self::Pool(PoolCommand::Check) => "pool-check",
+            Self::Pool(PoolCommand::Upgrade(_)) => "pool-upgrade",
+            Self::Pool(PoolCommand::Gc(_)) => "pool-gc",
+            Self::Base(BaseCommand::Add(_)) => "base-add",
+            Self::Base(BaseCommand::List) => "base-list",
+            Self::Base(BaseCommand::Info(_)) => "base-info",
+            Self::Base(BaseCommand::Verify(_)) => "base-verify",
+            Self::Base(BaseCommand::Remove(_)) => "base-remove",
+            Self::Create(_) => "create",
+            Self::List => "list",
+            Self::Info(_) => "info",
+            Self::Clone(_) => "clone",
+            Self::Rename(_) => "rename",
+            Self::Delete(_) => "delete",
+            Self::Reset(_) => "reset",
+            Self::Set(_) => "set",
+            Self::Run(_) => "run",
+            Self::History(_) => "history",
+            Self::Show(_) => "show",
+            Self::Diff(_) => "diff",
+            Self::Undo(_) => "undo",
+            Self::Redo(_) => "redo",
+            Self::Status => "status",
+            Self::Acknowledge(_) => "acknowledge",
+            Self::Recover => "recover",
+            Self::Generate(Generate::Man(_)) => "generate-man",
+            Self::Generate(Generate::Completions(_)) => "generate-completions",
+        }
+    }
+
+    /// Whether `-p` means something to the verb.
+    pub fn takes_profile(&self) -> bool {
+        matches!(
+            self,
+            Self::Info(_)
+                | Self::History(_)
+                | Self::Show(_)
+                | Self::Diff(_)
+                | Self::Undo(_)
+                | Self::Redo(_)
+                | Self::Status
+                | Self::Acknowledge(_)
+        )
+    }
+}
+
+#[cfg(test)]
+#[path = "cli_tests.rs"]
+mod tests;

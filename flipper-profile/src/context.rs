@@ -1,0 +1,123 @@
+//! What every command needs: the pool, the profile, progress, and a person's yes.
+
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+
+use profile_db::ProfileFile;
+use profile_store::{Exit, Pool, Progress, Selector, Session, pool, profile};
+
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::output::{Screen, escape, progress};
+
+/// Result of a command's parts.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// The options of the command line and the streams of the process.
+#[derive(Debug)]
+pub struct Context {
+    global: Global,
+    /// Where output goes.
+    pub screen: Screen,
+    /// The verb's words joined by a dash.
+    pub verb: &'static str,
+}
+
+impl Context {
+    /// Checks what can be checked before a pool is touched.
+    ///
+    /// # Errors
+    ///
+    /// The process is not root, except for the verbs that only generate files.
+    pub fn new(global: Global, screen: Screen, verb: &'static str) -> Result<Self> {
+        if !verb.starts_with("generate-") && !is_root() {
+            let failure = Failure::new(Exit::Failed, "not-root", format!("{} must be run as root", words(verb)));
+            return Err(failure.hint("try it again with sudo"));
+        }
+        Ok(Self { global, screen, verb })
+    }
+
+    /// The pool that was named, else the one of the profile that the command runs in.
+    ///
+    /// # Errors
+    ///
+    /// None was named and the command runs in no profile, or it cannot be opened.
+    pub fn pool(&self) -> Result<Pool> {
+        // An empty variable is how a script unsets it.
+        let named = self.global.pool.as_ref().filter(|name| !name.is_empty()).map(PathBuf::from);
+        let selector: Selector = pool::locate(named.as_deref())?;
+        Ok(Pool::open(&selector)?)
+    }
+
+    /// `-p`, where it was given.
+    pub fn named_profile(&self) -> Option<&str> {
+        self.global.profile.as_deref()
+    }
+
+    /// The profile of the verbs that have no positional one: `-p`, else the entered or booted one.
+    ///
+    /// # Errors
+    ///
+    /// None was named and the command runs in none of this pool, or there is no such profile.
+    pub fn profile(&self, pool: &Pool) -> Result<ProfileFile> {
+        if let Some(name) = self.named_profile() {
+            return Ok(profile::find(pool, name)?);
+        }
+        match self.session(pool)? {
+            Some(session) => Ok(profile::read(pool, &session.profile)?),
+            None => Err(Failure::usage(format!("no profile: none was named, and {} runs in none", words(self.verb)))
+                .hint("name one with -p NAME; `flipper-profile list` shows the profiles")),
+        }
+    }
+
+    /// The session of this process, when it runs in a profile of this very pool.
+    ///
+    /// # Errors
+    ///
+    /// The session file cannot be believed.
+    pub fn session(&self, pool: &Pool) -> Result<Option<Session>> {
+        Ok(Session::current()?.filter(|session| session.pool == pool.file().id))
+    }
+
+    /// Progress on standard error.
+    pub fn progress(&self) -> Box<dyn Progress> {
+        progress::of(&self.screen)
+    }
+
+    /// Asks a person to confirm; `--yes` is the answer when it was given.
+    ///
+    /// # Errors
+    ///
+    /// Nobody can be asked, or the answer is no (exit 3).
+    pub fn confirm(&self, question: &str) -> Result<()> {
+        if self.global.yes {
+            return Ok(());
+        }
+        let question = escape::lines(question);
+        if !self.screen.interactive {
+            return Err(Failure::new(Exit::Decision, "confirmation-needed", format!("{} needs a confirmation", words(self.verb)))
+                .details(question.lines().map(str::to_owned).collect())
+                .hint("confirm it with --yes"));
+        }
+        // On standard error: standard output is the result's.
+        let mut err = io::stderr();
+        let asked = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
+        let mut answer = String::new();
+        let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
+        let yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
+        if read.is_ok() && yes {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Decision, "not-confirmed", format!("{} was not confirmed", words(self.verb))))
+    }
+}
+
+/// The verb as it is typed: "pool create". No verb of ours has a dash in it.
+pub fn words(verb: &str) -> String {
+    verb.replace('-', " ")
+}
+
+/// Whether the effective user is root: mounting, and btrfs's own calls, need it.
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}

@@ -1,0 +1,267 @@
+//! Reports about pools.
+
+use serde::Serialize;
+
+use super::Human;
+use crate::failure::Failure;
+use crate::output::encode::JsonPath;
+use crate::output::table::facts;
+use crate::output::{Style, escape, units};
+use profile_store::Exit;
+
+/// `pool create`.
+#[derive(Debug, Serialize)]
+pub struct Created {
+    /// The image or device.
+    #[serde(flatten)]
+    pub path: JsonPath,
+    /// The pool's own id.
+    pub pool: String,
+    /// UUID of the filesystem.
+    pub filesystem: String,
+    /// Lowest inode number of profiles.
+    pub inode_floor: u64,
+    /// For people.
+    #[serde(skip)]
+    pub shown: String,
+}
+
+impl Human for Created {
+    fn human(&self, _style: &Style) -> String {
+        format!("Created the pool {} on {}.\n", self.pool, escape::text(&self.shown))
+    }
+
+    fn only_confirms(&self) -> bool {
+        true
+    }
+}
+
+/// The form of a file of the pool: who may read and write it.
+#[derive(Debug, Serialize)]
+pub struct Format {
+    /// Version of the writer's form.
+    pub version: u32,
+    /// Features that nobody needs to know.
+    pub compatible: Vec<String>,
+    /// Features that a writer must know.
+    pub read_only_compatible: Vec<String>,
+    /// Features that everybody must know.
+    pub incompatible: Vec<String>,
+}
+
+/// `pool info`.
+#[derive(Debug, Serialize)]
+pub struct Info {
+    /// The image, device or directory as it was named.
+    #[serde(flatten)]
+    pub path: JsonPath,
+    /// The block device.
+    pub device: String,
+    /// The pool's own id.
+    pub pool: String,
+    /// UUID of the filesystem.
+    pub filesystem: String,
+    /// When it was created.
+    pub created: String,
+    /// Lowest inode number of profiles.
+    pub inode_floor: u64,
+    /// Bytes of the filesystem.
+    pub size: u64,
+    /// Bytes that can still be written at least.
+    pub free: u64,
+    /// How many bases.
+    pub bases: u64,
+    /// The base of new profiles.
+    pub current_base: Option<String>,
+    /// How many profiles.
+    pub profiles: u64,
+    /// How many transactions, of all profiles.
+    pub transactions: u64,
+    /// The pool file's form.
+    pub format: Format,
+    /// Features because of which this version may only read the pool.
+    pub read_only_because: Vec<String>,
+    /// For people.
+    #[serde(skip)]
+    pub shown: String,
+}
+
+impl Human for Info {
+    fn human(&self, _style: &Style) -> String {
+        let current = self.current_base.as_ref().map(|version| format!(" (current: {})", escape::text(version)));
+        let mut text = facts(&[
+            ("pool", self.pool.clone()),
+            ("on", escape::text(&self.shown)),
+            ("device", escape::text(&self.device)),
+            ("filesystem", self.filesystem.clone()),
+            ("created", format!("{} UTC", units::time(&self.created))),
+            ("size", units::size(self.size)),
+            ("free", units::size(self.free)),
+            ("inode floor", self.inode_floor.to_string()),
+            ("bases", format!("{}{}", self.bases, current.unwrap_or_default())),
+            ("profiles", self.profiles.to_string()),
+            ("transactions", self.transactions.to_string()),
+            ("format", format!("version {}", self.format.version)),
+        ]);
+        if !self.read_only_because.is_empty() {
+            text.push_str(&format!(
+                "This version can only read the pool; it does not know: {}.\n",
+                escape::text(&self.read_only_because.join(", "))
+            ));
+        }
+        text
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    /// A stable word.
+    pub situation: String,
+    /// What is wrong, one sentence.
+    pub message: String,
+    /// The path it is about.
+    #[serde(flatten)]
+    pub path: Option<JsonPath>,
+    /// The next command.
+    pub hint: Option<String>,
+}
+
+/// `pool check`, `base verify`.
+#[derive(Debug, Serialize)]
+pub struct Checked {
+    /// What was examined, for people.
+    #[serde(skip)]
+    pub what: String,
+    /// Everything that is wrong.
+    pub problems: Vec<Problem>,
+}
+
+impl Human for Checked {
+    fn human(&self, _style: &Style) -> String {
+        if self.problems.is_empty() {
+            return format!("No damage was found in {}.\n", escape::text(&self.what));
+        }
+        let mut text = String::new();
+        for problem in &self.problems {
+            text.push_str(&format!("{}: {}\n", problem.situation, escape::text(&problem.message)));
+            if let Some(hint) = &problem.hint {
+                text.push_str(&format!("  hint: {}\n", escape::text(hint)));
+            }
+        }
+        text
+    }
+
+    fn finding(&self) -> Option<Failure> {
+        let number = self.problems.len() as u64;
+        (number > 0).then(|| {
+            let message = format!("{} found in {}", units::count(number, "problem", "problems"), self.what);
+            Failure::new(Exit::Damaged, "damage-found", message)
+        })
+    }
+}
+
+/// Someone who could not read the pool after an upgrade.
+#[derive(Debug, Serialize)]
+pub struct Reader {
+    /// What: a base, a profile.
+    pub what: String,
+    /// Its tool's version, where known.
+    pub version: Option<String>,
+}
+
+/// `pool upgrade`.
+#[derive(Debug, Serialize)]
+pub struct Upgraded {
+    /// Features that the upgrade adds.
+    pub features: Vec<String>,
+    /// Who cannot read the result.
+    pub readers: Vec<Reader>,
+    /// Whether the pool was changed.
+    pub changed: bool,
+}
+
+impl Human for Upgraded {
+    fn human(&self, _style: &Style) -> String {
+        if self.features.is_empty() {
+            return "The pool has the newest form already.\n".into();
+        }
+        let verb = if self.changed { "Added" } else { "Would add" };
+        let mut text = format!("{verb}: {}.\n", escape::text(&self.features.join(", ")));
+        for reader in &self.readers {
+            let version = reader.version.as_deref().unwrap_or("of unknown version");
+            text.push_str(&format!("cannot read it: {} ({})\n", escape::text(&reader.what), escape::text(version)));
+        }
+        text
+    }
+}
+
+/// `pool gc`.
+#[derive(Debug, Serialize)]
+pub struct Collected {
+    /// What was, or would be, collected.
+    pub collected: Vec<String>,
+    /// Why nothing may be collected now, when something could not be parsed.
+    pub kept_because: Vec<String>,
+    /// Whether it was only looked.
+    pub dry_run: bool,
+}
+
+impl Human for Collected {
+    fn human(&self, _style: &Style) -> String {
+        let mut text = String::new();
+        for item in &self.collected {
+            let verb = if self.dry_run { "would collect" } else { "collected" };
+            text.push_str(&format!("{verb} {}\n", escape::text(item)));
+        }
+        for reason in &self.kept_because {
+            text.push_str(&format!("kept: {}\n", escape::text(reason)));
+        }
+        if text.is_empty() {
+            text.push_str("Nothing to collect.\n");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn info_reads_as_a_list_of_facts() {
+        let expected = "\
+pool          7d1a4c1e-0000-4000-8000-000000000001
+on            demo.img
+device        /dev/loop0
+filesystem    7d1a4c1e-0000-4000-8000-000000000002
+created       2026-11-21 09:03:01 UTC
+size          8.0 GiB
+free          6.5 GiB
+inode floor   1048576
+bases         1 (current: 13.2)
+profiles      2
+transactions  14
+format        version 1
+";
+        assert_eq!(samples::pool_info().human(&Style::plain()), expected);
+    }
+
+    #[test]
+    fn a_check_without_findings_is_no_failure() {
+        let checked = Checked { what: "the pool demo.img".into(), problems: Vec::new() };
+        assert_eq!(checked.human(&Style::plain()), "No damage was found in the pool demo.img.\n");
+        assert_eq!(checked.finding(), None);
+    }
+
+    #[test]
+    fn a_check_with_findings_exits_with_4_and_lists_them() {
+        let checked = samples::pool_check();
+        assert_eq!(checked.finding().map(|failure| failure.code), Some(4));
+        assert_eq!(
+            checked.human(&Style::plain()),
+            "inode-floor: @profiles/k3j2h1g0 has inode 300 below the floor\n  hint: clone the profile\n"
+        );
+    }
+}

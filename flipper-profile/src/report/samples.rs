@@ -1,0 +1,280 @@
+//! One sample of each report, for the tests of rendering and of the schemas.
+
+use serde_json::json;
+
+use super::base::Base;
+use super::change::{Change, Diff, TextDiff};
+use super::pool::{Checked, Format, Info, Problem};
+use super::profile::{Profile, Profiles, Row, Unreadable};
+use super::recover::{Action, Recovered};
+use super::status::Status;
+use super::transaction::{Package, Shown, Transaction};
+use super::undo::{Item, Undone};
+use crate::output::encode::JsonPath;
+
+const STARTED: &str = "2026-11-21T09:03:01Z";
+const LATER: &str = "2026-11-21T10:00:00Z";
+
+pub fn pool_info() -> Info {
+    Info {
+        path: JsonPath::new(b"demo.img"),
+        device: "/dev/loop0".into(),
+        pool: "7d1a4c1e-0000-4000-8000-000000000001".into(),
+        filesystem: "7d1a4c1e-0000-4000-8000-000000000002".into(),
+        created: STARTED.into(),
+        inode_floor: 1 << 20,
+        size: 8 << 30,
+        free: 13 << 29,
+        bases: 1,
+        current_base: Some("13.2".into()),
+        profiles: 2,
+        transactions: 14,
+        format: Format {
+            version: 1,
+            compatible: vec!["a".into()],
+            read_only_compatible: vec!["b".into()],
+            incompatible: vec!["c".into()],
+        },
+        read_only_because: Vec::new(),
+        shown: "demo.img".into(),
+    }
+}
+
+pub fn pool_check() -> Checked {
+    Checked {
+        what: "the pool demo.img".into(),
+        problems: vec![Problem {
+            situation: "inode-floor".into(),
+            message: "@profiles/k3j2h1g0 has inode 300 below the floor".into(),
+            path: Some(JsonPath::new(b"@profiles/k3j2h1g0")),
+            hint: Some("clone the profile".into()),
+        }],
+    }
+}
+
+pub fn base() -> Base {
+    Base {
+        version: "13.2".into(),
+        uuid: "7d1a4c1e-0000-4000-8000-000000000003".into(),
+        tree_hash: "sha256:00ff".into(),
+        highest_inode: 30_000,
+        architecture: "amd64".into(),
+        release: "trixie".into(),
+        added: STARTED.into(),
+        source: json!({"how": "bootstrap", "suite": "trixie", "include": ["ssh", "vim"], "mirror": null}),
+        entries: 31_000,
+        size: 402 << 20,
+        current: true,
+        needed_by: vec!["profile tv".into()],
+    }
+}
+
+pub fn profile() -> Profile {
+    Profile {
+        id: "k3j2h1g0".into(),
+        name: "tv".into(),
+        kind: "user".into(),
+        base: "13.2".into(),
+        origin: json!({"how": "cloned", "from": "a1b2c3d4", "name": "router"}),
+        created: STARTED.into(),
+        modified: LATER.into(),
+        description: "the box below the screen".into(),
+        policies: [("home".to_owned(), json!("shared"))].into(),
+        size: 3 << 29,
+        state_size: 12 << 20,
+        transactions: 3,
+        last_command: Some("apt install nginx".into()),
+        in_use: Some("it is entered".into()),
+    }
+}
+
+pub fn profiles() -> Profiles {
+    Profiles {
+        profiles: vec![Row {
+            id: "k3j2h1g0".into(),
+            name: "tv".into(),
+            kind: "user".into(),
+            base: "13.2".into(),
+            created: STARTED.into(),
+            description: String::new(),
+            transactions: 3,
+            last_command: Some("apt install nginx".into()),
+        }],
+        unreadable: vec![Unreadable { id: "zzzzzzzz".into(), message: "profile.json ends too early".into() }],
+    }
+}
+
+pub fn transaction() -> Transaction {
+    Transaction {
+        number: 12,
+        state: "done".into(),
+        kind: "apt".into(),
+        command: "apt install nginx".into(),
+        user: Some("alice".into()),
+        uid: Some(1000),
+        front_end: "apt".into(),
+        profile: "k3j2h1g0".into(),
+        base: "13.2".into(),
+        started: STARTED.into(),
+        ended: Some("2026-11-21T09:03:09Z".into()),
+        pre: Some("12-pre".into()),
+        post: Some("12-post".into()),
+        undoes: None,
+        undone_by: None,
+        problem: None,
+        reason: None,
+        attention: false,
+        noticed: vec!["vim was marked manual".into()],
+        packages_changed: 2,
+    }
+}
+
+pub fn failed_transaction() -> Transaction {
+    Transaction {
+        number: 13,
+        state: "failed".into(),
+        kind: "dpkg".into(),
+        command: "dpkg -i bad.deb".into(),
+        user: None,
+        uid: None,
+        front_end: "dpkg".into(),
+        started: LATER.into(),
+        ended: None,
+        pre: None,
+        post: None,
+        undoes: Some(1),
+        undone_by: Some(2),
+        problem: Some("bad:all is half-configured".into()),
+        reason: Some("the journal was locked".into()),
+        attention: true,
+        noticed: Vec::new(),
+        packages_changed: 0,
+        ..transaction()
+    }
+}
+
+pub fn shown() -> Shown {
+    let package = |name: &str, action: &str| Package {
+        name: name.into(),
+        architecture: "amd64".into(),
+        action: action.into(),
+        old_version: None,
+        new_version: Some("1.26.3-3".into()),
+        auto_before: None,
+        auto_after: Some(false),
+        status_after: None,
+    };
+    Shown {
+        transaction: transaction(),
+        profile_name: Some("tv".into()),
+        packages: vec![
+            package("nginx", "install"),
+            Package {
+                old_version: Some("2.41-11".into()),
+                new_version: Some("2.41-12".into()),
+                auto_before: Some(true),
+                auto_after: Some(true),
+                ..package("libc6", "upgrade")
+            },
+        ],
+        changes: Some(vec![change(b"/etc/nginx/nginx.conf", "added"), change(b"/var/lib/dpkg/sta\ntus\xff", "modified")]),
+    }
+}
+
+fn change(name: &[u8], change: &'static str) -> Change {
+    Change { path: JsonPath::new(name), change, details: Vec::new(), diff: None, name: name.to_vec() }
+}
+
+pub fn diff() -> Diff {
+    let unified = b"--- 12-pre/etc/motd\n+++ 12-post/etc/motd\n@@ -1 +1 @@\n-caf\xe9\n+caf\xc3\xa9\x1b[2J\n";
+    Diff {
+        transaction: 12,
+        changes: vec![
+            Change {
+                details: vec!["mode 0644 -> 0600".into()],
+                diff: Some(TextDiff::new(unified.to_vec())),
+                ..change(b"/etc/motd", "modified")
+            },
+            change(b"/usr/lib/x", "removed"),
+        ],
+    }
+}
+
+pub fn recovered() -> Recovered {
+    Recovered {
+        actions: vec![
+            Action { what: "finished the undo".into(), transaction: Some(12) },
+            Action { what: "emptied the staging directory".into(), transaction: None },
+        ],
+    }
+}
+
+pub fn quiet_status() -> Status {
+    Status {
+        profile: "k3j2h1g0".into(),
+        profile_name: "tv".into(),
+        base: "13.2".into(),
+        mode: Some("entered".into()),
+        in_use: Some("it is entered".into()),
+        last: Some(transaction()),
+        open: Vec::new(),
+        unprotected: Vec::new(),
+        interrupted: Vec::new(),
+        failed: Vec::new(),
+        pending: Vec::new(),
+        size: 8 << 30,
+        free: 13 << 29,
+    }
+}
+
+pub fn status() -> Status {
+    Status {
+        unprotected: vec![failed_transaction()],
+        pending: vec!["undo of transaction 9 was interrupted".into()],
+        ..quiet_status()
+    }
+}
+
+fn item(name: &[u8], reason: &str) -> Item {
+    Item {
+        path: Some(JsonPath::new(name)),
+        package: None,
+        transaction: None,
+        reason: reason.into(),
+        name: name.to_vec(),
+    }
+}
+
+pub fn undone() -> Undone {
+    Undone {
+        verb: "undo",
+        transaction: Some(14),
+        undoes: 12,
+        command: "apt install nginx".into(),
+        mode: Some("live"),
+        check: false,
+        restored: 120,
+        meanwhile: vec![item(b"/etc/mot\nd", "written by another program")],
+        conflicts: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+pub fn conflicts() -> Undone {
+    Undone {
+        transaction: None,
+        mode: None,
+        meanwhile: Vec::new(),
+        conflicts: vec![
+            Item { transaction: Some(13), ..item(b"/etc/nginx/nginx.conf", "changed by transaction 13") },
+            Item {
+                path: None,
+                package: Some("nginx-extras".into()),
+                transaction: None,
+                reason: "needs nginx".into(),
+                name: Vec::new(),
+            },
+        ],
+        ..undone()
+    }
+}

@@ -1,0 +1,168 @@
+//! The report of `undo` and `redo`.
+
+use profile_store::Exit;
+use serde::Serialize;
+
+use super::Human;
+use crate::failure::Failure;
+use crate::output::encode::JsonPath;
+use crate::output::{Style, escape, units};
+
+/// Lines of a list that people see without `-v`.
+const SHOWN: usize = 20;
+
+/// A path with what is said about it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Item {
+    /// The path, when it is about one.
+    #[serde(flatten)]
+    pub path: Option<JsonPath>,
+    /// The package, when it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// The later transaction that stands in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<i64>,
+    /// Why it is listed.
+    pub reason: String,
+    /// The exact name, for people.
+    #[serde(skip)]
+    pub name: Vec<u8>,
+}
+
+impl Item {
+    fn line(&self) -> String {
+        let subject = match &self.package {
+            Some(package) if self.name.is_empty() => escape::text(package),
+            _ => escape::bytes(&self.name),
+        };
+        match (subject.is_empty(), self.reason.is_empty()) {
+            (false, false) => format!("{subject}: {}", escape::text(&self.reason)),
+            (false, true) => subject,
+            (true, _) => escape::text(&self.reason),
+        }
+    }
+}
+
+/// `undo`, `redo`.
+#[derive(Debug, Serialize)]
+pub struct Undone {
+    /// "undo" or "redo".
+    #[serde(skip)]
+    pub verb: &'static str,
+    /// Number of the undo itself; `None` when nothing was done.
+    pub transaction: Option<i64>,
+    /// The transaction that is taken back.
+    pub undoes: i64,
+    /// Its command line.
+    pub command: String,
+    /// "staged" or "live".
+    pub mode: Option<&'static str>,
+    /// Whether it was only looked.
+    pub check: bool,
+    /// How many paths are, or would be, brought back.
+    pub restored: u64,
+    /// What changed meanwhile and is kept.
+    pub meanwhile: Vec<Item>,
+    /// What stands in the way.
+    pub conflicts: Vec<Item>,
+    /// What should be known besides.
+    pub notes: Vec<String>,
+}
+
+impl Undone {
+    fn list(text: &mut String, title: &str, items: &[Item], style: &Style) {
+        if items.is_empty() {
+            return;
+        }
+        text.push_str(&format!("{title}:\n"));
+        let shown = if style.verbose { items.len() } else { SHOWN };
+        for item in items.iter().take(shown) {
+            text.push_str(&format!("  {}\n", item.line()));
+        }
+        if items.len() > shown {
+            text.push_str(&format!("  and {} more (-v shows all)\n", items.len() - shown));
+        }
+    }
+}
+
+impl Human for Undone {
+    fn human(&self, style: &Style) -> String {
+        let paths = units::count(self.restored, "path", "paths");
+        let what = format!("transaction {} ({})", self.undoes, escape::text(&self.command));
+        let mut text = match (self.transaction, self.check) {
+            // The error says it; the lists below are its details.
+            _ if !self.conflicts.is_empty() => String::new(),
+            (_, true) => format!("Would {} {what}: {paths}.\n", self.verb),
+            (Some(number), false) => {
+                let participle = if self.verb == "redo" { "Redid" } else { "Took back" };
+                format!("{participle} {what}: {paths}; this is transaction {number}.\n")
+            }
+            (None, false) => format!("Nothing was left to {} of {what}.\n", self.verb),
+        };
+        Self::list(&mut text, "stands in the way", &self.conflicts, style);
+        let kept = if self.check { "changed meanwhile, would be kept" } else { "changed meanwhile, kept" };
+        Self::list(&mut text, kept, &self.meanwhile, style);
+        for note in &self.notes {
+            text.push_str(&format!("{}\n", escape::text(note)));
+        }
+        text
+    }
+
+    fn finding(&self) -> Option<Failure> {
+        let number = self.conflicts.len() as u64;
+        (number > 0).then(|| {
+            let message = format!(
+                "cannot {} transaction {}: {}",
+                self.verb,
+                self.undoes,
+                units::count(number, "conflict", "conflicts")
+            );
+            let later: Option<i64> = self.conflicts.iter().filter_map(|item| item.transaction).max();
+            let failure = Failure::new(Exit::Decision, "conflicts", message);
+            match later {
+                Some(later) => failure.hint(format!("take the later transaction back first: `flipper-profile undo {later}`")),
+                None => failure,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn an_undo_tells_what_it_did_and_what_it_kept() {
+        let expected = "\
+Took back transaction 12 (apt install nginx): 120 paths; this is transaction 14.
+changed meanwhile, kept:
+  /etc/mot\\nd: written by another program
+";
+        assert_eq!(samples::undone().human(&Style::plain()), expected);
+        assert_eq!(samples::undone().finding(), None);
+    }
+
+    #[test]
+    fn a_check_only_says_what_would_be() {
+        let mut undone = samples::undone();
+        (undone.check, undone.transaction) = (true, None);
+        let text = undone.human(&Style::plain());
+        assert!(text.starts_with("Would undo transaction 12 (apt install nginx): 120 paths.\n"), "{text}");
+        assert!(text.contains("changed meanwhile, would be kept:\n"), "{text}");
+    }
+
+    #[test]
+    fn conflicts_exit_with_3_and_are_all_listed() {
+        let undone = samples::conflicts();
+        assert_eq!(
+            undone.human(&Style::plain()),
+            "stands in the way:\n  /etc/nginx/nginx.conf: changed by transaction 13\n  nginx-extras: needs nginx\n"
+        );
+        let failure = undone.finding().unwrap();
+        assert_eq!((failure.code, failure.situation), (3, "conflicts"));
+        assert_eq!(failure.message, "cannot undo transaction 12: 2 conflicts");
+        assert_eq!(failure.hint.as_deref(), Some("take the later transaction back first: `flipper-profile undo 13`"));
+    }
+}
