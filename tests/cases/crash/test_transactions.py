@@ -1,0 +1,154 @@
+"""Package changes and their undo, cut at every effect, in the hooks and in the command."""
+
+import os
+
+from lib import crash, expect, session
+from oracle import tree
+
+
+def _installed(t, *packages):
+    """A pool with one transaction: (pool, tree before, tree after)."""
+    pool = t.pool("mini")
+    before = pool.reading()
+    expect.status(pool.install(*packages), 0)
+    return pool, before, pool.reading()
+
+
+def _reading_is_one_of(pool, readings, where):
+    now = pool.reading()
+    found = {name: tree.compare(reading, now) for name, reading in readings.items()}
+    expect.that(any(not d for d in found.values()),
+                f"{where}: " + "; ".join(f"{name}: {len(d)} differences, first {d[0]}" for name, d in found.items() if d))
+    return next(name for name, d in found.items() if not d)
+
+
+def test_a_staged_undo_killed_anywhere(t):
+    pool, before, after = _installed(t, "fpt-conf=1", "fpt-links", "fpt-odd")
+    done = pool.copy("done.img")
+    points = crash.effects(done, "--yes", "-p", "dev", "undo")
+    os.unlink(done.image)
+    sides = set()
+    for number, name, _ in t.sample(points, 8):
+        copy = pool.copy("crash.img")
+        copy.fp("--yes", "-p", "dev", "undo", env={"FLIPPER_FAULT_AT": str(number)})
+        where = f"undo killed at effect {number}, {name}"
+        expect.status(copy.fp("recover"), 0)
+        sides.add(_reading_is_one_of(copy, {"old": after, "new": before}, where))
+        expect.nothing(copy.ok("recover")["actions"], f"{where}: actions of a second recover")
+        expect.status(copy.fp("pool", "check"), 0)
+        os.unlink(copy.image)
+    t.note(f"{len(points)} effects, ended {sorted(sides)}")
+
+
+def _trace_inside(inside, words):
+    inside.say("rm -f /var/tmp/trace")
+    inside.say(f"FLIPPER_FAULT_TRACE=/var/tmp/trace {words}")
+    return [line.split(" ", 2) for line in inside.say("cat /var/tmp/trace").splitlines()]
+
+
+def test_a_live_undo_killed_anywhere_is_finished_or_taken_back_in_place(t):
+    pool, before, after = _installed(t, "fpt-conf=1", "fpt-links", "fpt-modes")
+    with session.inside(pool) as inside:
+        total = len(_trace_inside(inside, "flipper-profile --json --yes undo"))
+        inside.say("flipper-profile --json --yes redo")
+    expect.nothing(tree.compare(after, pool.reading()), "after the redo")
+    for number in t.sample(range(1, total + 1), 8):
+        copy = pool.copy("crash.img")
+        with session.inside(copy) as inside:
+            inside.say(f"FLIPPER_FAULT_AT={number} flipper-profile --json --yes undo")
+            said = inside.say("flipper-profile --json recover")
+            expect.contains(said, '"ok":true')
+            _reading_is_one_of(copy, {"old": after, "new": before}, f"live undo killed at effect {number}, recovered inside")
+        os.unlink(copy.image)
+    t.note(f"{total} effects of the live undo")
+
+
+def test_a_live_undo_cut_by_power_is_finished_or_taken_back_outside(t):
+    pool, before, after = _installed(t, "fpt-conf=1", "fpt-links", "fpt-modes")
+    with session.inside(pool) as inside:
+        total = len(_trace_inside(inside, "flipper-profile --json --yes undo"))
+        inside.say("flipper-profile --json --yes redo")
+    for number in t.sample(range(1, total + 1), 8):
+        copy = pool.copy("crash.img")
+        with session.inside(copy) as inside:
+            inside.say(f"FLIPPER_FAULT_AT={number} flipper-profile --json --yes undo")
+        where = f"live undo cut at effect {number}, recovered outside"
+        expect.status(copy.fp("recover"), 0)
+        _reading_is_one_of(copy, {"old": after, "new": before}, where)
+        expect.nothing(copy.ok("recover")["actions"], f"{where}: actions of a second recover")
+        os.unlink(copy.image)
+
+
+def test_a_hook_killed_anywhere_leaves_a_change_that_can_be_undone_or_is_told(t):
+    pool = t.pool("mini")
+    before = pool.reading()
+    trace = "/var/tmp/trace"
+    expect.status(pool.install("fpt-dirfile=2", inside={"FLIPPER_FAULT_TRACE": trace}), 0)
+    numbers = [int(line.split(" ")[0]) for line in pool.run_ok("dev", "cat", trace).text.splitlines()]
+    pool.ok("--yes", "-p", "dev", "undo")
+    start = len(pool.history())
+    for number in t.sample(range(1, max(numbers) + 1), 8):
+        copy = pool.copy("crash.img")
+        copy.install("fpt-dirfile=2", inside={"FLIPPER_FAULT_AT": str(number)})
+        expect.status(copy.fp("recover"), 0)
+        where = f"hooks killed at effect {number}"
+        rows = copy.history()
+        expect.absent([r["state"] for r in rows], "open", f"{where}: states")
+        changed = bool(tree.compare(before, copy.reading()))
+        if changed and len(rows) > start and rows[0]["pre"]:
+            copy.ok("--yes", "-p", "dev", "undo")
+            expect.nothing(tree.compare(before, copy.reading()), f"{where}: differences after undo")
+        expect.nothing(copy.ok("recover")["actions"], f"{where}: actions of a second recover")
+        os.unlink(copy.image)
+
+
+def test_the_intent_is_durable_before_the_first_effect(t):
+    """Killed at the exchange, the journal on disk already says what was meant."""
+    import sqlite3
+    pool, _, _ = _installed(t, "fpt-conf=1")
+    done = pool.copy("done.img")
+    points = crash.effects(done, "--yes", "-p", "dev", "undo")
+    os.unlink(done.image)
+    exchange = next((n for n, name, _ in points if "exchange" in name), None)
+    expect.that(exchange, f"no exchange among the effects {[p[1] for p in points]}")
+    cut = crash.power_cut(pool, ("--yes", "-p", "dev", "undo"), exchange, "cut.img")
+    with cut.top() as top:
+        journal = sqlite3.connect(f"{top}/@flipper/journal.db")
+        states = [row[0] for row in journal.execute("SELECT state FROM transactions ORDER BY number DESC LIMIT 1")]
+        journal.close()
+    expect.equal(states, ["open"], "state of the undo's row at the exchange")
+
+
+def test_power_cut_during_an_undo(t):
+    pool, before, after = _installed(t, "fpt-conf=1", "fpt-links")
+    done = pool.copy("done.img")
+    points = crash.effects(done, "--yes", "-p", "dev", "undo")
+    os.unlink(done.image)
+    os.rename(pool.image, pool.image + ".whole")
+    for number, name, _ in t.sample(points, 6):
+        from lib import pools
+        pools.copy_sparse(pool.image + ".whole", pool.image)
+        cut = crash.power_cut(pool, ("--yes", "-p", "dev", "undo"), number, "cut.img")
+        os.unlink(pool.image)
+        where = f"power cut before effect {number}, {name}"
+        expect.status(cut.fp("recover"), 0)
+        _reading_is_one_of(cut, {"old": after, "new": before}, where)
+        expect.nothing(cut.ok("recover")["actions"], f"{where}: actions of a second recover")
+        os.unlink(cut.image)
+
+
+def test_no_space_during_an_undo(t):
+    pool, before, after = _installed(t, "fpt-conf=1", "fpt-links")
+    done = pool.copy("done.img")
+    points = crash.effects(done, "--yes", "-p", "dev", "undo")
+    os.unlink(done.image)
+    for number, name, _ in t.sample(points, 6):
+        copy = pool.copy("full.img")
+        answer = copy.fp("--yes", "-p", "dev", "undo", env={"FLIPPER_FAULT_AT": str(number),
+                                                            "FLIPPER_FAULT_ACTION": "enospc"})
+        where = f"no space at effect {number}, {name}: exit {answer.status}"
+        if answer.status == 1:
+            expect.nothing(tree.compare(after, copy.reading()), f"{where}: 1 says nothing changed")
+        expect.status(copy.fp("recover"), 0)
+        _reading_is_one_of(copy, {"old": after, "new": before}, where)
+        os.unlink(copy.image)
