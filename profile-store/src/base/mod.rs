@@ -5,7 +5,7 @@
 
 mod fill;
 mod needed;
-pub(crate) mod prepare;
+mod prepare;
 mod tree_hash;
 
 use std::collections::BTreeMap;

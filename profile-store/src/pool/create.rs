@@ -116,12 +116,17 @@ fn build(target: &Path, options: &CreateOptions, progress: &mut dyn Progress) ->
     progress.begin("making the filesystem");
     btrfs::make_filesystem(target, &options.label)?;
     let is_file = std::fs::metadata(target).is_ok_and(|metadata| metadata.file_type().is_file());
-    let device: PathBuf = if is_file {
-        loop_device::attach(target)?.device
+    // Kept until the mount keeps the device.
+    let attached = if is_file {
+        Some(loop_device::attach(target)?)
     } else {
-        target.to_path_buf()
+        None
     };
+    let device: PathBuf = attached
+        .as_ref()
+        .map_or_else(|| target.to_path_buf(), |attached| attached.device.clone());
     let layout = mount_privately(&device)?;
+    drop(attached);
 
     btrfs::create_subvolume(&layout.own())?;
     file::set_mode(&layout.own(), 0o700)?;

@@ -25,6 +25,8 @@ pub(super) struct Located {
     pub device: PathBuf,
     /// As the user named it.
     pub named: PathBuf,
+    /// Keeps the loop device of an image until something is mounted from it.
+    pub attached: Option<loop_device::Attached>,
 }
 
 /// Finds the pool by, in this order: the named path (`--pool` or `FLIPPER_POOL`), the profile that
@@ -50,6 +52,7 @@ pub(super) fn attach(selector: &Selector) -> Result<Located> {
             return Ok(Located {
                 device: session.device.clone(),
                 named: session.device.clone(),
+                attached: None,
             });
         }
         Selector::Path(path) => path,
@@ -74,6 +77,7 @@ pub(super) fn attach(selector: &Selector) -> Result<Located> {
         return Ok(Located {
             device,
             named: path.clone(),
+            attached: None,
         });
     }
     if !kind.is_file() && !kind.is_block_device() {
@@ -90,14 +94,16 @@ pub(super) fn attach(selector: &Selector) -> Result<Located> {
             found,
         });
     }
-    let device = if kind.is_file() {
-        loop_device::attach(path)?.device
+    let attached = if kind.is_file() {
+        Some(loop_device::attach(path)?)
     } else {
-        path.clone()
+        None
     };
+    let device = attached.as_ref().map_or(path, |attached| &attached.device);
     Ok(Located {
-        device,
+        device: device.clone(),
         named: path.clone(),
+        attached,
     })
 }
 

@@ -63,7 +63,10 @@ impl Pool {
     /// this version cannot use.
     pub fn open(selector: &Selector) -> Result<Self> {
         let located = find::attach(selector)?;
-        Self::mount(located.device, located.named)
+        let pool = Self::mount(located.device, located.named);
+        // Until here: a loop device without a user is detached at once.
+        drop(located.attached);
+        pool
     }
 
     /// Opens the pool of the profile that the calling process runs in.
