@@ -113,7 +113,6 @@ fn build(
     }
     progress.begin("hashing the base");
     let summary = tree_hash::summarize(&staged, progress)?;
-    btrfs::set_read_only(&staged, true)?;
     let info = btrfs::subvolume_info(&staged)?;
     let facts = prepare::facts(&staged)?;
     let base = BaseFile {
@@ -150,7 +149,10 @@ fn promote(
     let layout = pool.layout();
     file::write_atomic(&layout.base_file(&base.version), &base.to_bytes(), 0o600)?;
     btrfs::commit(layout.top())?;
-    file::rename_no_replace(staged, &layout.base(&base.version))?;
+    let place = layout.base(&base.version);
+    file::rename_no_replace(staged, &place)?;
+    // Not before: the kernel does not move a read-only subvolume to another directory.
+    btrfs::set_read_only(&place, true)?;
     if request.make_current || !file::exists(&layout.current_base())? {
         set_current(pool, &base.version)?;
     }
