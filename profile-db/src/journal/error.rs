@@ -159,7 +159,7 @@ pub enum Error {
         source: io::Error,
     },
     /// SQLite refused for a reason that has no variant of its own.
-    #[error("cannot {verb} in the journal {}: {source}", .path.display())]
+    #[error("cannot {verb}: the journal {}: {source}", .path.display())]
     Sqlite {
         /// What was to be done.
         verb: &'static str,
@@ -210,6 +210,12 @@ impl Error {
         source: rusqlite::Error,
     ) -> Self {
         let path = path.to_path_buf();
+        // Every statement here is right for the schema of its version: a table
+        // or a column that is not there was lost.
+        if let rusqlite::Error::SqlInputError { msg, .. } = &source {
+            let detail = msg.clone();
+            return Self::Damaged { verb, path, detail };
+        }
         let rusqlite::Error::SqliteFailure(failure, ref message) = source else {
             return Self::Sqlite { verb, path, source };
         };
@@ -236,6 +242,14 @@ impl Error {
                 Self::from_hidden(verb, path, failure, source)
             }
             ErrorCode::ReadOnly => Self::ReadOnlyFilesystem { verb, path },
+            ErrorCode::Unknown
+                if message
+                    .as_deref()
+                    .is_some_and(|m| m.starts_with("no such ")) =>
+            {
+                let detail = message.clone().unwrap_or_default();
+                Self::Damaged { verb, path, detail }
+            }
             _ => Self::Sqlite { verb, path, source },
         }
     }

@@ -32,8 +32,11 @@ pub(super) enum ListError {
     #[error("it ends in the middle of a record")]
     Truncated,
     /// It is larger than any list can be.
-    #[error("it has more than {LIST_MAX} bytes")]
-    TooLarge,
+    #[error("it has more than {max} bytes")]
+    TooLarge {
+        /// The largest size accepted.
+        max: u64,
+    },
     /// A text is longer than any path.
     #[error("a text in it has {0} bytes")]
     TextTooLong(usize),
@@ -90,13 +93,18 @@ pub(super) fn encode(changes: &[ChangeRow]) -> io::Result<Vec<u8>> {
 
 /// The list of a stored form.
 pub(super) fn decode(list: &[u8]) -> Result<Vec<ChangeRow>, ListError> {
+    decode_bounded(list, LIST_MAX)
+}
+
+/// The list of a stored form that has at most `max` bytes when decompressed.
+pub(super) fn decode_bounded(list: &[u8], max: u64) -> Result<Vec<ChangeRow>, ListError> {
     let mut bytes = Vec::new();
     ZlibDecoder::new(list)
-        .take(LIST_MAX + 1)
+        .take(max + 1)
         .read_to_end(&mut bytes)
         .map_err(ListError::Compression)?;
-    if bytes.len() as u64 > LIST_MAX {
-        return Err(ListError::TooLarge);
+    if bytes.len() as u64 > max {
+        return Err(ListError::TooLarge { max });
     }
     let mut rest = bytes.as_slice();
     let mut changes = Vec::new();

@@ -90,7 +90,7 @@ impl FromStr for PoolPath {
             return Err(PoolPathError::NotPlain { path: path() });
         }
         let below = |place: &&[&str]| parts.len() > place.len() && parts.starts_with(place);
-        if !PLACES.iter().any(|place| below(place)) {
+        if !PLACES.iter().any(below) {
             return Err(PoolPathError::Place { path: path() });
         }
         Ok(Self(text.to_owned()))

@@ -1,0 +1,167 @@
+//! Newer journals and older tools.
+
+use super::*;
+use crate::format::{Compatibility, FormatError};
+use crate::journal::schema::{self, MIGRATIONS, Migration};
+use crate::journal::{Error, Filter};
+
+/// A journal that a later version made: more columns, more tables.
+fn from_the_future(features: &str) -> Place {
+    let place = Place::new();
+    let connection = second_connection(&place);
+    connection
+        .execute_batch(&format!(
+            "ALTER TABLE transactions ADD COLUMN comment TEXT;
+             ALTER TABLE transactions ADD COLUMN weight INTEGER NOT NULL DEFAULT 1;
+             ALTER TABLE packages ADD COLUMN origin TEXT;
+             CREATE TABLE boots (id INTEGER PRIMARY KEY, txn INTEGER REFERENCES transactions (number));
+             {features}
+             PRAGMA user_version = 2;"
+        ))
+        .unwrap();
+    place
+}
+
+#[test]
+fn an_older_tool_still_records_in_a_newer_compatible_journal() {
+    let place = from_the_future("INSERT INTO features VALUES ('boots', 'compatible');").reopen();
+    assert_eq!(place.journal.format().version, 2);
+    assert_eq!(
+        place.journal.format().check(&schema::KNOWN),
+        Compatibility::Full
+    );
+    let n = place.begin();
+    place.journal.set_pre(n, "1-pre").unwrap();
+    let finish = crate::journal::Finish {
+        outcome: crate::journal::Outcome::Done,
+        ended: None,
+        problem: None,
+    };
+    place.journal.finish(n, &finish).unwrap();
+    let connection = second_connection(&place);
+    connection
+        .execute(
+            "UPDATE transactions SET comment = 'kept', kind = 'teleport'",
+            [],
+        )
+        .unwrap();
+    place.journal.set_pinned(n, true).unwrap();
+    let read = &place.journal.transactions(&Filter::default()).unwrap()[0];
+    assert_eq!(read.kind, TransactionKind::Other("teleport".to_owned()));
+    let kept: (String, i64) = connection
+        .query_row("SELECT comment, weight FROM transactions", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    assert_eq!(kept, ("kept".to_owned(), 1));
+    assert_eq!(place.journal.integrity_check().unwrap(), [""; 0]);
+    assert_eq!(
+        schema::version(&place.journal.connection).unwrap(),
+        2,
+        "not taken back"
+    );
+}
+
+#[test]
+fn a_newer_incompatible_journal_is_refused_and_both_sides_are_said() {
+    let place = from_the_future(
+        "INSERT INTO features VALUES ('sharded-lists', 'incompatible'), ('old-news', 'compatible');",
+    );
+    let before = std::fs::read(place.path()).unwrap();
+    for access in [Access::ReadWrite, Access::ReadOnly] {
+        let error = Journal::open(&place.path(), access, BUSY).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "cannot use the journal {}: journal has format 2 and needs feature sharded-lists, \
+                 this tool knows format 1 and no features: use a newer flipper-profile",
+                place.path().display()
+            )
+        );
+        assert!(matches!(
+            error,
+            Error::Format {
+                source: FormatError::Refused {
+                    found: 2,
+                    known: 1,
+                    ..
+                },
+                ..
+            }
+        ));
+    }
+    assert_eq!(std::fs::read(place.path()).unwrap(), before);
+}
+
+#[test]
+fn a_class_nobody_has_heard_of_is_refused_too() {
+    let place = Place::new();
+    second_connection(&place)
+        .execute_batch(
+            "PRAGMA ignore_check_constraints = on; INSERT INTO features VALUES ('x', 'dangerous')",
+        )
+        .unwrap();
+    assert!(Journal::open(&place.path(), Access::ReadOnly, BUSY).is_err());
+}
+
+#[test]
+fn a_newer_read_only_compatible_journal_is_read_and_not_written() {
+    let place = from_the_future("INSERT INTO features VALUES ('signed', 'read-only-compatible');");
+    let error = Journal::open(&place.path(), Access::ReadWrite, BUSY).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot use the journal {}: journal has format 2 with feature signed, which this tool \
+             (format 1 with no features) may read but not write: use a newer flipper-profile",
+            place.path().display()
+        )
+    );
+    let reader = Journal::open(&place.path(), Access::ReadOnly, BUSY).unwrap();
+    assert!(reader.transactions(&Filter::default()).unwrap().is_empty());
+}
+
+#[test]
+fn migrations_are_numbered_without_gaps_and_end_at_what_is_known() {
+    let versions: Vec<u32> = MIGRATIONS.iter().map(|m| m.version).collect();
+    let expected: Vec<u32> = (1..=schema::KNOWN.version).collect();
+    assert_eq!(versions, expected);
+}
+
+#[test]
+fn migrations_are_all_or_nothing_with_the_version() {
+    let place = Place::new();
+    let connection = second_connection(&place);
+    let steps = [
+        Migration {
+            version: 1,
+            sql: "this is never run",
+        },
+        Migration {
+            version: 2,
+            sql: "ALTER TABLE transactions ADD COLUMN comment TEXT",
+        },
+        Migration {
+            version: 3,
+            sql: "CREATE TABLE more (x); INSERT INTO nowhere VALUES (1)",
+        },
+    ];
+    let transaction = connection.unchecked_transaction().unwrap();
+    assert!(schema::migrate(&transaction, &steps).is_err());
+    drop(transaction);
+    assert_eq!(schema::version(&connection).unwrap(), 1);
+    assert!(
+        connection
+            .prepare("SELECT comment FROM transactions")
+            .is_err()
+    );
+    let transaction = connection.unchecked_transaction().unwrap();
+    schema::migrate(&transaction, &steps[..2]).unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(schema::version(&connection).unwrap(), 2);
+    assert!(
+        connection
+            .prepare("SELECT comment FROM transactions")
+            .is_ok()
+    );
+    place.begin();
+}
