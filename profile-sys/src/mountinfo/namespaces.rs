@@ -51,8 +51,13 @@ pub fn every_namespace() -> Result<Namespaces> {
     })
 }
 
+/// Stands for a namespace that may not be identified; no namespace has this inode number.
+const UNKNOWN_NAMESPACE: u64 = 0;
+
 #[derive(Debug, Default)]
 struct Survey {
+    /// What was read already, see [`view_of`].
+    views: BTreeSet<(u64, PathBuf)>,
     seen: BTreeSet<u64>,
     mounts: Vec<(u64, Mount)>,
     /// Pinned namespaces that were found and not yet looked at: where the pin is seen.
@@ -83,17 +88,18 @@ impl Survey {
     }
 
     fn visit_task(&mut self, task: &Path) -> io::Result<()> {
-        // A process that is ending has left its namespaces already: no link, or EINVAL on reading.
-        let inode = std::fs::metadata(task.join("ns/mnt"))?.ino();
-        if self.seen.contains(&inode) {
+        let view = view_of(task)?;
+        if view.as_ref().is_some_and(|view| self.views.contains(view)) {
             return Ok(());
         }
         let path = task.join("mountinfo");
         let text = std::fs::read(&path)?;
         // Between the two reads the thread may have moved on to another namespace.
-        if std::fs::metadata(task.join("ns/mnt"))?.ino() != inode {
+        if view_of(task)? != view {
             return self.visit_task(task);
         }
+        let inode = view.as_ref().map_or(UNKNOWN_NAMESPACE, |(inode, _)| *inode);
+        self.views.extend(view);
         let first = self.mounts.len();
         self.add(inode, &text, &path).map_err(io::Error::other)?;
         for (_, mount) in &self.mounts[first..] {
@@ -131,6 +137,20 @@ impl Survey {
             }
         }
         None
+    }
+}
+
+/// What a thread sees of which namespace: mountinfo shows only what lies below the thread's root, so a chrooted
+/// one shows less of a namespace than others do. `None` when it may not be asked.
+fn view_of(task: &Path) -> io::Result<Option<(u64, PathBuf)>> {
+    // A process that is ending has left its namespaces already: no link, or EINVAL on reading.
+    let asked = std::fs::metadata(task.join("ns/mnt"))
+        .and_then(|meta| Ok((meta.ino(), std::fs::read_link(task.join("root"))?)));
+    match asked {
+        Ok(view) => Ok(Some(view)),
+        // It has a capability that this process lacks. Its mounts can be read for all that.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
