@@ -15,7 +15,7 @@
 pub mod actor;
 pub mod base;
 pub mod delta;
-// pub mod enter;
+pub mod enter;
 pub mod error;
 pub mod identity;
 pub mod in_use;
@@ -32,7 +32,7 @@ pub mod staging;
 pub mod state_paths;
 // pub mod status;
 // pub mod transaction;
-// pub mod undo;
+pub mod undo;
 pub mod view;
 
 pub use error::{Error, Exit, Result};

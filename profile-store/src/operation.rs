@@ -1,12 +1,17 @@
 //! The write-ahead records of changes that are more than one step: what the journal keeps of each,
 //! self-contained, so that [`crate::recover`] can finish it or take it back.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
 use profile_db::journal::{Journal, Operation, OperationId};
 use profile_db::model::{ProfileId, Time, TransactionNumber};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::undo::Task;
 
 /// One change in progress, as it stands in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,10 +60,8 @@ pub enum Intent {
     Replay {
         /// The profile.
         profile: ProfileId,
-        /// The snapshot whose content the paths get, relative to the pool's top.
-        view_of: String,
-        /// The paths, in order, relative to the merged root; base64 since they are bytes.
-        paths: Vec<String>,
+        /// The paths and where their content comes from.
+        task: Task,
         /// How the transaction ends when the change is finished.
         ending: Ending,
     },
@@ -69,15 +72,44 @@ pub enum Intent {
 pub struct Ending {
     /// The transaction of the change itself.
     pub transaction: TransactionNumber,
-    /// The transaction that it takes back.
+    /// The transactions that it takes back.
     #[serde(default)]
-    pub undoes: Option<TransactionNumber>,
+    pub undoes: Vec<TransactionNumber>,
     /// The transaction that is in force again by it (redo).
     #[serde(default)]
     pub brings_back: Option<TransactionNumber>,
     /// Name of the snapshot that holds the state afterwards, when it exists already.
     #[serde(default)]
     pub post: Option<String>,
+}
+
+/// A path in JSON: a string where it is UTF-8, else its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PathText {
+    /// Valid UTF-8.
+    Text(String),
+    /// Anything else.
+    Bytes(Vec<u8>),
+}
+
+impl From<&Path> for PathText {
+    fn from(path: &Path) -> Self {
+        match path.to_str() {
+            Some(text) => Self::Text(text.to_owned()),
+            None => Self::Bytes(path.as_os_str().as_bytes().to_vec()),
+        }
+    }
+}
+
+impl PathText {
+    /// The path.
+    pub fn to_path(&self) -> PathBuf {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Bytes(bytes) => OsStr::from_bytes(bytes).into(),
+        }
+    }
 }
 
 impl Intent {

@@ -11,12 +11,15 @@
 //! A crash before `exchanged` reaches the disk leaves the old state, after it the new one; the UUID
 //! under the profile's path tells which, so nothing else has to be recorded in between.
 
-use profile_db::journal::{Finish, Journal, OperationId, Outcome};
-use profile_db::model::{ProfileId, Time};
+use std::path::PathBuf;
+
+use profile_db::journal::{Durability, Finish, Journal, OperationId, Outcome};
+use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
 use profile_sys::{btrfs, file};
 use uuid::Uuid;
 
 use crate::error::Result;
+use crate::layout::Layout;
 use crate::operation::{self, Ending, Intent};
 use crate::pool::Pool;
 use crate::profile;
@@ -73,8 +76,38 @@ pub fn replace(pool: &Pool, journal: &Journal, replacement: Replacement, now: Ti
         old_state,
     )?;
     finish(journal, operation, &replacement.ending, now)?;
+    keep_state(
+        pool,
+        &replacement.staging,
+        replacement.ending.transaction,
+        old_state,
+    )?;
     // Only garbage is left in staging; when this fails `recover` collects it.
     replacement.staging.discard()
+}
+
+/// Where the state stands that transaction `number` replaced, until it is collected.
+pub(crate) fn trashed_state(layout: &Layout, number: TransactionNumber) -> PathBuf {
+    layout.trash().join(number.to_string()).join(STAGED_STATE)
+}
+
+/// Keeps the replaced state in trash, so that the transaction can be undone whole.
+fn keep_state(
+    pool: &Pool,
+    staging: &Staging,
+    number: TransactionNumber,
+    old_state: Option<Uuid>,
+) -> Result<()> {
+    let staged = staging.part(STAGED_STATE);
+    if old_state.is_none() || !file::exists(&staged)? {
+        return Ok(());
+    }
+    let kept = trashed_state(pool.layout(), number);
+    let directory = pool.layout().trash().join(number.to_string());
+    if !file::exists(&directory)? {
+        file::create_directory(&directory, 0o700)?;
+    }
+    Ok(file::rename_no_replace(&staged, &kept)?)
 }
 
 /// Exchanges profile and state with the staged ones, unless that has happened already.
@@ -109,24 +142,26 @@ pub(crate) fn finish(
     ending: &Ending,
     now: Time,
 ) -> Result<()> {
-    if let Some(post) = &ending.post {
-        journal.set_post(ending.transaction, Some(post))?;
-    }
-    if let Some(undone) = ending.undoes {
-        journal.mark_undone(undone, ending.transaction)?;
-    }
-    if let Some(back) = ending.brings_back {
-        journal.clear_undone(back)?;
-    }
-    journal.finish(
-        ending.transaction,
-        &Finish {
+    // One SQLite transaction: a crash leaves all of it or none.
+    journal.batch(Durability::Durable, |journal| {
+        if let Some(post) = &ending.post {
+            journal.set_post(ending.transaction, Some(post))?;
+        }
+        for undone in &ending.undoes {
+            journal.mark_undone(*undone, ending.transaction)?;
+        }
+        if let Some(back) = ending.brings_back {
+            journal.clear_undone(back)?;
+        }
+        let done = Finish {
             outcome: Outcome::Done,
             ended: Some(now),
             problem: None,
-        },
-    )?;
-    Ok(journal.complete(operation)?)
+        };
+        journal.finish(ending.transaction, &done)?;
+        journal.complete(operation)
+    })?;
+    Ok(())
 }
 
 /// What `recover` did with an interrupted replacement.
@@ -155,13 +190,25 @@ pub(crate) fn recover(
     let live = layout.profile(id);
     let exchanged = file::exists(&live)? && btrfs::subvolume_info(&live)?.uuid != old;
     if !exchanged {
-        journal.drop_empty(ending.transaction)?;
-        journal.complete(operation)?;
+        for name in [
+            SnapshotName::Pre(ending.transaction),
+            SnapshotName::Post(ending.transaction),
+        ] {
+            let snapshot = layout.snapshot(id, name);
+            if file::exists(&snapshot)? {
+                btrfs::delete_subvolume_tree(&snapshot)?;
+            }
+        }
         discard(pool, word)?;
+        journal.batch(Durability::Durable, |journal| {
+            journal.complete(operation)?;
+            journal.drop_empty(ending.transaction)
+        })?;
         return Ok(Recovered::TakenBack);
     }
     if let Some(staging) = Staging::take_over(layout, word)? {
         exchange(pool, id, &staging, old, old_state)?;
+        keep_state(pool, &staging, ending.transaction, old_state)?;
     }
     finish(journal, operation, ending, now)?;
     discard(pool, word)?;

@@ -55,11 +55,14 @@ pub(super) fn resolve(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
 }
 
 fn push_reversed(ahead: &mut Vec<OsString>, path: &Path) {
-    let words = path.components().rev().filter_map(|component| match component {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some("..".into()),
-        _ => None,
-    });
+    let words = path
+        .components()
+        .rev()
+        .filter_map(|component| match component {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            _ => None,
+        });
     ahead.extend(words);
 }
 
@@ -88,7 +91,11 @@ mod tests {
 
     #[test]
     fn absolute_and_relative_links_stay_below_the_root() {
-        let root = tree_with(&[("etc/a", "/run/net/x"), ("etc/b", "../../../../run/net/x"), ("var", "run")]);
+        let root = tree_with(&[
+            ("etc/a", "/run/net/x"),
+            ("etc/b", "../../../../run/net/x"),
+            ("var", "run"),
+        ]);
         for path in ["/etc/a", "/etc/b", "/var/net/x"] {
             assert_eq!(resolved(&root, path), Some("run/net/x".into()), "{path}");
         }

@@ -38,8 +38,16 @@ const KEPT: &[&str] = &[
 const KEPT_PREFIXES: &[&str] = &["LC_", "DEBIAN_", "DEBCONF_"];
 
 /// The environment of a program in the profile `name`, whose shell is `shell`.
-pub(super) fn clean(caller: &[(OsString, OsString)], name: &str, shell: &OsStr) -> Vec<(OsString, OsString)> {
-    let mut kept: Vec<_> = caller.iter().filter(|(variable, _)| is_kept(variable)).cloned().collect();
+pub(super) fn clean(
+    caller: &[(OsString, OsString)],
+    name: &str,
+    shell: &OsStr,
+) -> Vec<(OsString, OsString)> {
+    let mut kept: Vec<_> = caller
+        .iter()
+        .filter(|(variable, _)| is_kept(variable))
+        .cloned()
+        .collect();
     let own: [(&str, &OsStr); 7] = [
         ("HOME", OsStr::new(HOME)),
         ("USER", OsStr::new("root")),
@@ -57,12 +65,17 @@ pub(super) fn clean(caller: &[(OsString, OsString)], name: &str, shell: &OsStr) 
 fn is_kept(variable: &OsStr) -> bool {
     let variable = variable.as_bytes();
     KEPT.iter().any(|kept| kept.as_bytes() == variable)
-        || KEPT_PREFIXES.iter().any(|prefix| variable.starts_with(prefix.as_bytes()))
+        || KEPT_PREFIXES
+            .iter()
+            .any(|prefix| variable.starts_with(prefix.as_bytes()))
 }
 
 /// The value of a variable of the caller.
 pub(super) fn value<'a>(caller: &'a [(OsString, OsString)], name: &str) -> Option<&'a OsStr> {
-    caller.iter().find(|(variable, _)| variable == name).map(|(_, value)| value.as_os_str())
+    caller
+        .iter()
+        .find(|(variable, _)| variable == name)
+        .map(|(_, value)| value.as_os_str())
 }
 
 #[cfg(test)]
@@ -70,17 +83,30 @@ mod tests {
     use super::*;
 
     fn caller(variables: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
-        variables.iter().map(|(name, value)| (name.into(), value.into())).collect()
+        variables
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect()
     }
 
     #[test]
     fn keeps_terminal_language_proxies_and_who_asked() {
         let kept = clean(
-            &caller(&[("TERM", "xterm"), ("LC_ALL", "C"), ("https_proxy", "p"), ("SUDO_USER", "ann")]),
+            &caller(&[
+                ("TERM", "xterm"),
+                ("LC_ALL", "C"),
+                ("https_proxy", "p"),
+                ("SUDO_USER", "ann"),
+            ]),
             "router",
             OsStr::new("/bin/sh"),
         );
-        for (name, expected) in [("TERM", "xterm"), ("LC_ALL", "C"), ("https_proxy", "p"), ("SUDO_USER", "ann")] {
+        for (name, expected) in [
+            ("TERM", "xterm"),
+            ("LC_ALL", "C"),
+            ("https_proxy", "p"),
+            ("SUDO_USER", "ann"),
+        ] {
             assert_eq!(value(&kept, name), Some(OsStr::new(expected)), "{name}");
         }
     }
@@ -88,7 +114,12 @@ mod tests {
     #[test]
     fn the_hosts_session_stays_outside() {
         let kept = clean(
-            &caller(&[("PATH", "/evil"), ("HOME", "/home/ann"), ("LD_PRELOAD", "/x.so"), ("FLIPPER_POOL", "/p")]),
+            &caller(&[
+                ("PATH", "/evil"),
+                ("HOME", "/home/ann"),
+                ("LD_PRELOAD", "/x.so"),
+                ("FLIPPER_POOL", "/p"),
+            ]),
             "router",
             OsStr::new("/bin/sh"),
         );

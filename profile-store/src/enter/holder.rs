@@ -77,7 +77,13 @@ fn mount_profile(request: &Request<'_>) -> Result<Held> {
     let outer_pid = outer_pid()?;
     let identity = process::of(outer_pid)?;
     mount::private_namespace()?;
-    root::build(request.pool, request.profile, request.base, request.session, request.root)?;
+    root::build(
+        request.pool,
+        request.profile,
+        request.base,
+        request.session,
+        request.root,
+    )?;
     mount::pivot_root_into(request.root)?;
     let content = Lease::new(
         identity,
@@ -92,17 +98,26 @@ fn mount_profile(request: &Request<'_>) -> Result<Held> {
     })?;
     // Last: whoever reads it may join.
     lease.write_content(&bytes)?;
-    Ok(Held { _lease: lease, sessions })
+    Ok(Held {
+        _lease: lease,
+        sessions,
+    })
 }
 
 /// This process's number in the pid namespace that /proc belongs to.
 fn outer_pid() -> Result<u32> {
     let path = Path::new("/proc/self");
     let text = file::read_link(path)?;
-    text.to_str().and_then(|number| number.parse().ok()).ok_or_else(|| {
-        let detail = format!("it points to {}", text.display());
-        Error::Sys(profile_sys::Error::Malformed { what: "link to this process", path: path.into(), detail })
-    })
+    text.to_str()
+        .and_then(|number| number.parse().ok())
+        .ok_or_else(|| {
+            let detail = format!("it points to {}", text.display());
+            Error::Sys(profile_sys::Error::Malformed {
+                what: "link to this process",
+                path: path.into(),
+                detail,
+            })
+        })
 }
 
 /// Sleeps until the sessions lock is held by this process alone, and reaps what the sessions leave behind.

@@ -22,7 +22,11 @@ pub struct Holder {
 
 impl Holder {
     pub(super) fn new(lease: Lease, pid: u32, sessions: FileLock) -> Self {
-        Self { lease, pid, _sessions: sessions }
+        Self {
+            lease,
+            pid,
+            _sessions: sessions,
+        }
     }
 
     /// Its number as this process sees it.
@@ -66,7 +70,9 @@ where
     })?;
     let path = format!("/proc/{}", holder.pid);
     let Some(child) = forked else {
-        return Err(profile_sys::Error::io("join process", path, std::io::ErrorKind::NotFound).into());
+        return Err(
+            profile_sys::Error::io("join process", path, std::io::ErrorKind::NotFound).into(),
+        );
     };
     let mut text = Vec::new();
     let read = answer.read_to_end(&mut text);
@@ -90,7 +96,11 @@ where
 /// Forks a child into the holder's pid namespace, bound to this process's life; `None` when the holder is gone.
 /// The child still has this process's mounts: it finds the holder by its number, and joins the mounts
 /// with [`enter_mounts`].
-pub(super) fn fork_into(lease: &Lease, holder: u32, work: impl FnOnce() -> i32) -> Result<Option<Child>> {
+pub(super) fn fork_into(
+    lease: &Lease,
+    holder: u32,
+    work: impl FnOnce() -> i32,
+) -> Result<Option<Child>> {
     match namespace::enter(holder, &[Kind::Pid]) {
         Ok(()) => {}
         Err(error) if error.is_not_found() => return Ok(None),

@@ -58,7 +58,15 @@ impl Lease {
         profile: ProfileId,
         (upper_uuid, base_uuid): (Uuid, Uuid),
     ) -> Self {
-        Self { schema: SCHEMA, holder, outer_pid, mount_namespace, profile, upper_uuid, base_uuid }
+        Self {
+            schema: SCHEMA,
+            holder,
+            outer_pid,
+            mount_namespace,
+            profile,
+            upper_uuid,
+            base_uuid,
+        }
     }
 
     /// The bytes of the lease file.
@@ -87,7 +95,8 @@ pub(super) fn look(layout: &Layout, id: &ProfileId) -> Result<Look> {
         return Ok(Look::Free);
     }
     // Empty, left by an earlier holder, or half written: the holder that is starting has not come to it.
-    let Ok(lease) = serde_json::from_slice::<Lease>(&file::read_limited(&path, LIMIT_BYTES)?) else {
+    let Ok(lease) = serde_json::from_slice::<Lease>(&file::read_limited(&path, LIMIT_BYTES)?)
+    else {
         return Ok(Look::Unsettled);
     };
     Ok(match lease.find_holder() {
@@ -106,7 +115,13 @@ mod tests {
 
     fn lease(holder: process::Identity) -> Lease {
         let id = "abcdefgh".parse().unwrap();
-        Lease::new(holder, std::process::id(), 7, id, (Uuid::from_u128(1), Uuid::from_u128(2)))
+        Lease::new(
+            holder,
+            std::process::id(),
+            7,
+            id,
+            (Uuid::from_u128(1), Uuid::from_u128(2)),
+        )
     }
 
     fn write(layout: &Layout, bytes: &[u8]) -> FileLock {
@@ -122,7 +137,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (layout, id) = (Layout::new(directory.path()), "abcdefgh".parse().unwrap());
         assert!(matches!(look(&layout, &id).unwrap(), Look::Free));
-        drop(write(&layout, &lease(process::current().unwrap()).to_bytes().unwrap()));
+        drop(write(
+            &layout,
+            &lease(process::current().unwrap()).to_bytes().unwrap(),
+        ));
         assert!(matches!(look(&layout, &id).unwrap(), Look::Free));
     }
 
@@ -130,7 +148,10 @@ mod tests {
     fn a_living_holder_is_found() {
         let directory = tempfile::tempdir().unwrap();
         let layout = Layout::new(directory.path());
-        let _lock = write(&layout, &lease(process::current().unwrap()).to_bytes().unwrap());
+        let _lock = write(
+            &layout,
+            &lease(process::current().unwrap()).to_bytes().unwrap(),
+        );
         let Look::Held(found, pid) = look(&layout, &"abcdefgh".parse().unwrap()).unwrap() else {
             panic!("not held");
         };

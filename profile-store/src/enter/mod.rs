@@ -111,7 +111,11 @@ pub fn holder(pool: &Pool, id: &ProfileId) -> Result<Option<Holder>> {
 
 /// Keeps a holder from ending, or waits until the one that is ending has ended.
 fn share_sessions(pool: &Pool, id: &ProfileId) -> Result<FileLock> {
-    Ok(FileLock::acquire(&pool.layout().sessions_lock(id), Mode::Shared, SETTLE)?)
+    Ok(FileLock::acquire(
+        &pool.layout().sessions_lock(id),
+        Mode::Shared,
+        SETTLE,
+    )?)
 }
 
 /// Looks at the lease until nobody is starting or dying.
@@ -120,7 +124,11 @@ fn settled(pool: &Pool, id: &ProfileId) -> Result<Look> {
     loop {
         match lease::look(pool.layout(), id)? {
             Look::Unsettled if std::time::Instant::now() < deadline => std::thread::sleep(PAUSE),
-            Look::Unsettled => return Err(Error::Locked { path: pool.layout().lease(id) }),
+            Look::Unsettled => {
+                return Err(Error::Locked {
+                    path: pool.layout().lease(id),
+                });
+            }
             look => return Ok(look),
         }
     }

@@ -91,12 +91,18 @@ mod tests {
     fn a_file_is_covered() {
         let root = root();
         std::fs::write(root.path().join("etc/resolv.conf"), "").unwrap();
-        assert_eq!(way(root.path()).unwrap(), Way::Bind(root.path().join("etc/resolv.conf")));
+        assert_eq!(
+            way(root.path()).unwrap(),
+            Way::Bind(root.path().join("etc/resolv.conf"))
+        );
     }
 
     #[test]
     fn a_link_into_run_gets_its_target() {
-        for target in ["../run/systemd/resolve/stub-resolv.conf", "/run/systemd/resolve/stub-resolv.conf"] {
+        for target in [
+            "../run/systemd/resolve/stub-resolv.conf",
+            "/run/systemd/resolve/stub-resolv.conf",
+        ] {
             let root = root();
             symlink(target, root.path().join("etc/resolv.conf")).unwrap();
             let place = root.path().join("run/systemd/resolve/stub-resolv.conf");
@@ -109,7 +115,10 @@ mod tests {
         let root = root();
         std::fs::write(root.path().join("etc/real"), "").unwrap();
         symlink("real", root.path().join("etc/resolv.conf")).unwrap();
-        assert_eq!(way(root.path()).unwrap(), Way::Bind(root.path().join("etc/real")));
+        assert_eq!(
+            way(root.path()).unwrap(),
+            Way::Bind(root.path().join("etc/real"))
+        );
     }
 
     #[test]

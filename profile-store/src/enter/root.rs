@@ -21,8 +21,11 @@ use crate::state_paths;
 /// Says that services must not start: `policy-rc.d` looks for it.
 const ENTERED: &str = "run/flipper-profile/entered";
 /// Directories of the fresh /run: what Debian's tmpfiles make at boot and packages take for granted.
-const RUN_DIRECTORIES: &[(&str, u32)] =
-    &[("flipper-profile", 0o755), ("lock", 0o1777), ("user", 0o755)];
+const RUN_DIRECTORIES: &[(&str, u32)] = &[
+    ("flipper-profile", 0o755),
+    ("lock", 0o1777),
+    ("user", 0o755),
+];
 /// Asked by invoke-rc.d and deb-systemd-invoke before they start a service.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// The copy of our policy that is bound over another one, below the root.
@@ -35,7 +38,13 @@ const POLICY_LIMIT_BYTES: u64 = 64 * 1024;
 /// # Errors
 ///
 /// A mount fails, or the profile has a file or a symlink where a system directory must be.
-pub(super) fn build(pool: &Pool, profile: &ProfileFile, base: &Path, session: &Session, root: &Path) -> Result<()> {
+pub(super) fn build(
+    pool: &Pool,
+    profile: &ProfileFile,
+    base: &Path,
+    session: &Session,
+    root: &Path,
+) -> Result<()> {
     mount_overlay(pool, profile, base, session, root)?;
     mount_system(profile, root)?;
     state_paths::bind_all(pool.layout(), profile, root)?;
@@ -44,7 +53,13 @@ pub(super) fn build(pool: &Pool, profile: &ProfileFile, base: &Path, session: &S
     write_session(session, root)
 }
 
-fn mount_overlay(pool: &Pool, profile: &ProfileFile, base: &Path, session: &Session, root: &Path) -> Result<()> {
+fn mount_overlay(
+    pool: &Pool,
+    profile: &ProfileFile,
+    base: &Path,
+    session: &Session,
+    root: &Path,
+) -> Result<()> {
     let subvolume = pool.layout().profile(&profile.id);
     let (upper, work) = (subvolume.join(UPPER), subvolume.join(WORK));
     let overlay = mount::Overlay {
@@ -62,9 +77,15 @@ fn mount_system(profile: &ProfileFile, root: &Path) -> Result<()> {
     mount::sysfs(&sys)?;
     // A package's script must not poke the host's devices, as udev's does by writing to uevent files.
     mount::make_read_only(&sys)?;
-    mount::bind_recursive_slave(Path::new("/dev"), &mount_point(profile, root, "dev", 0o755)?)?;
+    mount::bind_recursive_slave(
+        Path::new("/dev"),
+        &mount_point(profile, root, "dev", 0o755)?,
+    )?;
     // The sizes are those that systemd gives them.
-    mount::tmpfs(&mount_point(profile, root, "tmp", 0o1777)?, "mode=1777,size=50%,nr_inodes=1m")?;
+    mount::tmpfs(
+        &mount_point(profile, root, "tmp", 0o1777)?,
+        "mode=1777,size=50%,nr_inodes=1m",
+    )?;
     let run = mount_point(profile, root, "run", 0o755)?;
     mount::tmpfs(&run, "mode=0755,size=20%,nr_inodes=800k")?;
     for (name, mode) in RUN_DIRECTORIES {
@@ -102,7 +123,9 @@ fn deny_services(root: &Path) -> Result<()> {
     match tree::lstat(&place)?.map(|meta| meta.kind) {
         // Removed by somebody. Putting it back is a change of the profile, and the lesser evil.
         None => match place.parent() {
-            Some(parent) if parent.is_dir() => Ok(file::write_new(&place, POLICY_RC_D.as_bytes(), 0o755)?),
+            Some(parent) if parent.is_dir() => {
+                Ok(file::write_new(&place, POLICY_RC_D.as_bytes(), 0o755)?)
+            }
             // Without /usr/sbin there is no invoke-rc.d either.
             _ => Ok(()),
         },
@@ -127,8 +150,10 @@ fn is_ours(policy: &Path) -> Result<bool> {
 
 fn write_session(session: &Session, root: &Path) -> Result<()> {
     let path = root.join(SESSION_FILE.trim_start_matches('/'));
-    let bytes = serde_json::to_vec(session)
-        .map_err(|error| Error::SessionFile { path: path.clone(), detail: error.to_string() })?;
+    let bytes = serde_json::to_vec(session).map_err(|error| Error::SessionFile {
+        path: path.clone(),
+        detail: error.to_string(),
+    })?;
     Ok(file::write_new(&path, &bytes, 0o644)?)
 }
 

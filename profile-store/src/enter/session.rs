@@ -46,8 +46,12 @@ pub(super) fn run(
     let waiting = &foreground;
     let forked = join::fork_into(lease, holder, move || {
         let refusal = match start(profile, command, lease, holder, waiting) {
-            Ok(refused) => Refusal::Program { errno: refused.errno },
-            Err(error) => Refusal::Other { detail: error.to_string() },
+            Ok(refused) => Refusal::Program {
+                errno: refused.errno,
+            },
+            Err(error) => Refusal::Other {
+                detail: error.to_string(),
+            },
         };
         refuse(writer, &refusal);
         i32::from(OWN_FAILURE)
@@ -56,9 +60,9 @@ pub(super) fn run(
         return Ok(None);
     };
     let mut text = Vec::new();
-    answer
-        .read_to_end(&mut text)
-        .map_err(|error| profile_sys::Error::io("read the command's answer from", "/proc/self/fd", error))?;
+    answer.read_to_end(&mut text).map_err(|error| {
+        profile_sys::Error::io("read the command's answer from", "/proc/self/fd", error)
+    })?;
     if !text.is_empty() {
         child.wait()?;
         return Err(refused(profile, command, &text));
@@ -104,7 +108,8 @@ fn stand_in_home() -> Result<()> {
         return Ok(());
     }
     let root = Path::new("/");
-    Ok(std::env::set_current_dir(root).map_err(|error| profile_sys::Error::io("stand in", root, error))?)
+    Ok(std::env::set_current_dir(root)
+        .map_err(|error| profile_sys::Error::io("stand in", root, error))?)
 }
 
 /// The shell of a session: the caller's, when the profile has it, else one that Debian has.
@@ -143,12 +148,20 @@ fn refused(profile: &ProfileFile, command: &Command, text: &[u8]) -> Error {
         Ok(Refusal::Other { detail }) => (detail, OWN_FAILURE),
         Err(error) => (error.to_string(), OWN_FAILURE),
     };
-    Error::CannotStart { command: name_of(command), name: profile.name.to_string(), detail, status }
+    Error::CannotStart {
+        command: name_of(command),
+        name: profile.name.to_string(),
+        detail,
+        status,
+    }
 }
 
 /// What is to be run, for messages.
 pub(super) fn name_of(command: &Command) -> String {
-    command.program.as_ref().map_or_else(|| "a shell".into(), |program| program.to_string_lossy().into_owned())
+    command.program.as_ref().map_or_else(
+        || "a shell".into(),
+        |program| program.to_string_lossy().into_owned(),
+    )
 }
 
 /// Gives this process an empty root: while it waits, it keeps no mount of the host busy, nor the pool's.

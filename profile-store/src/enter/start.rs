@@ -49,7 +49,13 @@ pub(super) fn start(pool: &Pool, profile: &ProfileFile) -> Result<()> {
         base_uuid,
     };
     let root = pool.private_directory("root")?;
-    launch(&Request { pool, profile: &profile, base: &base, session: &session, root: &root })
+    launch(&Request {
+        pool,
+        profile: &profile,
+        base: &base,
+        session: &session,
+        root: &root,
+    })
 }
 
 /// Refuses a profile that is mounted anywhere.
@@ -59,7 +65,9 @@ fn require_free(pool: &Pool, profile: &ProfileFile) -> Result<()> {
         match in_use::require_free(pool, profile) {
             // A holder that was killed has let go of its lease before its processes, and with them its mounts,
             // were gone.
-            Err(Error::ProfileInUse { .. }) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+            Err(Error::ProfileInUse { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(PAUSE)
+            }
             outcome => return outcome,
         }
     }
@@ -92,9 +100,9 @@ fn launch(request: &Request<'_>) -> Result<()> {
     })?;
     launcher.wait()?;
     let mut text = Vec::new();
-    answer
-        .read_to_end(&mut text)
-        .map_err(|error| profile_sys::Error::io("read the holder's answer from", "/proc/self/fd", error))?;
+    answer.read_to_end(&mut text).map_err(|error| {
+        profile_sys::Error::io("read the holder's answer from", "/proc/self/fd", error)
+    })?;
     match holder::parse_answer(&text) {
         None => Ok(()),
         Some(detail) => Err(Error::CannotStart {
@@ -110,6 +118,7 @@ fn launch(request: &Request<'_>) -> Result<()> {
 fn detach(writer: &File) -> profile_sys::Result<()> {
     namespace::detach_from_terminal(&[writer.as_fd()])?;
     let root = Path::new("/");
-    std::env::set_current_dir(root).map_err(|error| profile_sys::Error::io("stand in", root, error))?;
+    std::env::set_current_dir(root)
+        .map_err(|error| profile_sys::Error::io("stand in", root, error))?;
     namespace::unshare(&[namespace::Kind::Pid])
 }

@@ -59,7 +59,7 @@ pub fn reset(
     journal.set_pre(number, &SnapshotName::Pre(number).to_string())?;
     let ending = Ending {
         transaction: number,
-        undoes: None,
+        undoes: Vec::new(),
         brings_back: None,
         post: Some(SnapshotName::Origin.to_string()),
     };

@@ -37,7 +37,10 @@ const TREES: &[&str] = &[
 /// Whether a change of this path (no leading slash) alone makes no transaction. Whether what dpkg's
 /// status file says changed is asked elsewhere, by its content.
 pub fn is_bookkeeping(path: &[u8]) -> bool {
-    let below = |tree: &&str| path.strip_prefix(tree.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
+    let below = |tree: &&str| {
+        path.strip_prefix(tree.as_bytes())
+            .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    };
     FILES.iter().any(|file| file.as_bytes() == path)
         || TREES.iter().any(|tree| below(&tree))
         || is_new_file_of_aptitude(path)
@@ -54,10 +57,24 @@ mod tests {
 
     #[test]
     fn only_what_every_run_writes() {
-        for path in ["var/lib/dpkg/status", "var/log", "var/log/apt/history.log", "tmp/x", "var/lib/aptitude/pkgstates.old"] {
+        for path in [
+            "var/lib/dpkg/status",
+            "var/log",
+            "var/log/apt/history.log",
+            "tmp/x",
+            "var/lib/aptitude/pkgstates.old",
+        ] {
             assert!(is_bookkeeping(path.as_bytes()), "{path}");
         }
-        for path in ["", "etc/passwd", "var/logs", "var/lib/dpkg/info/jq.list", "var/lib/dpkg/diversions", "var/lib/dpkg/arch", "tmpfiles"] {
+        for path in [
+            "",
+            "etc/passwd",
+            "var/logs",
+            "var/lib/dpkg/info/jq.list",
+            "var/lib/dpkg/diversions",
+            "var/lib/dpkg/arch",
+            "tmpfiles",
+        ] {
             assert!(!is_bookkeeping(path.as_bytes()), "{path}");
         }
     }

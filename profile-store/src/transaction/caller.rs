@@ -4,8 +4,8 @@ use std::path::Path;
 
 use profile_db::model::Owner;
 use profile_db::redact;
-use profile_sys::process::{self, Info};
 use profile_sys::file;
+use profile_sys::process::{self, Info};
 
 use super::front_end::{self, FrontEnd, Grouping};
 use crate::error::Result;
@@ -112,14 +112,21 @@ fn login_uid() -> Result<Option<u32>> {
         return Ok(None);
     }
     let text = file::read_limited(path, 64)?;
-    Ok(std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok()))
+    Ok(std::str::from_utf8(&text)
+        .ok()
+        .and_then(|text| text.trim().parse().ok()))
 }
 
 /// The person: who became root for this, else who logged in, else whom the process runs as.
 fn uid_of(asker: &Asker, login: Option<u32>, process: u32) -> u32 {
     let named = [&asker.sudo, &asker.pkexec, &asker.packagekit];
-    let named = named.into_iter().flatten().find_map(|text| text.trim().parse().ok());
-    named.or(login.filter(|uid| *uid != NO_LOGIN)).unwrap_or(process)
+    let named = named
+        .into_iter()
+        .flatten()
+        .find_map(|text| text.trim().parse().ok());
+    named
+        .or(login.filter(|uid| *uid != NO_LOGIN))
+        .unwrap_or(process)
 }
 
 /// The first name of a user in a passwd file. Not asked of NSS: a directory service that does not
@@ -139,13 +146,23 @@ mod tests {
 
     fn asker(sudo: Option<&str>, pkexec: Option<&str>, packagekit: Option<&str>) -> Asker {
         let own = |text: Option<&str>| text.map(str::to_owned);
-        Asker { sudo: own(sudo), pkexec: own(pkexec), packagekit: own(packagekit) }
+        Asker {
+            sudo: own(sudo),
+            pkexec: own(pkexec),
+            packagekit: own(packagekit),
+        }
     }
 
     #[test]
     fn the_person_is_who_became_root() {
-        assert_eq!(uid_of(&asker(Some("1000"), Some("5"), None), Some(7), 0), 1000);
-        assert_eq!(uid_of(&asker(None, Some("1001"), Some("9")), Some(7), 0), 1001);
+        assert_eq!(
+            uid_of(&asker(Some("1000"), Some("5"), None), Some(7), 0),
+            1000
+        );
+        assert_eq!(
+            uid_of(&asker(None, Some("1001"), Some("9")), Some(7), 0),
+            1001
+        );
         assert_eq!(uid_of(&asker(None, None, Some("1002")), None, 0), 1002);
         assert_eq!(uid_of(&asker(None, None, None), Some(1003), 0), 1003);
         assert_eq!(uid_of(&asker(None, None, None), Some(NO_LOGIN), 0), 0);

@@ -31,7 +31,11 @@ struct Known {
 }
 
 const fn known(program: &'static str, name: &'static str, grouping: Grouping) -> Known {
-    Known { program, name, grouping }
+    Known {
+        program,
+        name,
+        grouping,
+    }
 }
 
 const KNOWN: &[Known] = &[
@@ -91,15 +95,23 @@ pub fn recognise(chain: &[Info]) -> Option<FrontEnd> {
         .filter(|(_, known)| known.grouping == Grouping::Run)
         .last();
     Some(match run {
-        Some((owner, known)) => {
-            FrontEnd { name: known.name.to_owned(), grouping: Grouping::Run, commit, owner }
-        }
+        Some((owner, known)) => FrontEnd {
+            name: known.name.to_owned(),
+            grouping: Grouping::Run,
+            commit,
+            owner,
+        },
         None => {
             let name = match lookup(&chain[commit]) {
                 Some(known) => known.name.to_owned(),
                 None => program(&chain[commit]),
             };
-            FrontEnd { name, grouping: Grouping::Commit, commit, owner: commit }
+            FrontEnd {
+                name,
+                grouping: Grouping::Commit,
+                commit,
+                owner: commit,
+            }
         }
     })
 }
@@ -125,8 +137,14 @@ fn is_shell(process: &Info) -> bool {
 pub fn program(process: &Info) -> String {
     let base = base_name(process);
     let interpreted = SHELLS.contains(&base.as_str())
-        || INTERPRETERS.iter().any(|name| base.strip_prefix(name).is_some_and(is_version));
-    if interpreted { script(process).unwrap_or(base) } else { base }
+        || INTERPRETERS
+            .iter()
+            .any(|name| base.strip_prefix(name).is_some_and(is_version));
+    if interpreted {
+        script(process).unwrap_or(base)
+    } else {
+        base
+    }
 }
 
 fn is_version(rest: &str) -> bool {

@@ -36,14 +36,25 @@ pub fn entry(world: &World<'_>, row: &Transaction) -> Result<Option<HistoryEntry
             None => return Ok(None),
         }
     };
-    let Some(meta) = file::metadata(&path)? else { return Ok(None) };
-    let written = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    if meta.len() > LIMIT_BYTES || written.is_none_or(|time| time + GRAIN < since_1970(row.started)) {
+    let Some(meta) = file::metadata(&path)? else {
+        return Ok(None);
+    };
+    let written = meta
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    if meta.len() > LIMIT_BYTES || written.is_none_or(|time| time + GRAIN < since_1970(row.started))
+    {
         return Ok(None);
     }
-    let Some(found) = history_log::last(&file::read_limited(&path, LIMIT_BYTES)?) else { return Ok(None) };
+    let Some(found) = history_log::last(&file::read_limited(&path, LIMIT_BYTES)?) else {
+        return Ok(None);
+    };
     let same = match &found.command_line {
-        Some(line) => row.front_end == "packagekitd" || plain(&profile_db::redact::command(line)) == plain(&row.command),
+        Some(line) => {
+            row.front_end == "packagekitd"
+                || plain(&profile_db::redact::command(line)) == plain(&row.command)
+        }
         // python-apt and the like have no command line of apt's.
         None => true,
     };
@@ -56,7 +67,9 @@ fn since_1970(time: Time) -> Duration {
 
 /// A command line without quoting: apt writes its words bare, the journal as one could type them.
 fn plain(line: &str) -> String {
-    line.chars().filter(|c| !matches!(c, '\'' | '\\' | '"')).collect()
+    line.chars()
+        .filter(|c| !matches!(c, '\'' | '\\' | '"'))
+        .collect()
 }
 
 #[cfg(test)]
@@ -65,7 +78,10 @@ mod tests {
 
     #[test]
     fn quoting_makes_no_difference() {
-        assert_eq!(plain(r"apt -o 'A=b c' install 'it'\''s'"), plain("apt -o A=b c install it's"));
+        assert_eq!(
+            plain(r"apt -o 'A=b c' install 'it'\''s'"),
+            plain("apt -o A=b c install it's")
+        );
         assert_ne!(plain("apt install a"), plain("apt install b"));
     }
 }

@@ -7,8 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use profile_db::journal::TransactionKind;
-use profile_db::model::{Owner, Time};
-use profile_db::{BaseVersion, ProfileId};
+use profile_db::model::{BaseVersion, Owner, ProfileId, Time};
 use profile_sys::file;
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +63,14 @@ pub struct Note {
 
 impl Note {
     /// A note about what `caller` does.
-    pub fn new(about: About, profile: &ProfileId, base: &BaseVersion, kind: TransactionKind, caller: &super::Caller, at: Time) -> Self {
+    pub fn new(
+        about: About,
+        profile: &ProfileId,
+        base: &BaseVersion,
+        kind: TransactionKind,
+        caller: &super::Caller,
+        at: Time,
+    ) -> Self {
         Self {
             schema: SCHEMA,
             about,
@@ -96,7 +102,11 @@ pub fn leave(directory: &Path, note: &Note) -> Result<()> {
     file::create_directory_all(directory, 0o700)?;
     let bytes = serde_json::to_vec(note).expect("BUG: a note is valid JSON");
     // The time first, so that a listing by name is one by age.
-    let name = format!("{:015}-{}.json", note.at.as_millisecond(), identity::random_word()?);
+    let name = format!(
+        "{:015}-{}.json",
+        note.at.as_millisecond(),
+        identity::random_word()?
+    );
     Ok(file::write_atomic(&directory.join(name), &bytes, 0o600)?)
 }
 
@@ -121,13 +131,18 @@ pub fn all(layout: &Layout, profile: &ProfileId) -> Result<Vec<Left>> {
             continue;
         }
         for name in file::list(&directory)? {
-            if Path::new(&name).extension().is_none_or(|ending| ending != "json") {
+            if Path::new(&name)
+                .extension()
+                .is_none_or(|ending| ending != "json")
+            {
                 continue;
             }
             let path = directory.join(&name);
             let bytes = file::read_limited(&path, LIMIT_BYTES)?;
             match serde_json::from_slice::<Note>(&bytes) {
-                Ok(note) if note.profile == *profile && note.schema == SCHEMA => found.push(Left { path, note }),
+                Ok(note) if note.profile == *profile && note.schema == SCHEMA => {
+                    found.push(Left { path, note })
+                }
                 Ok(_) | Err(_) => {}
             }
         }

@@ -47,24 +47,37 @@ pub fn outcome(
             rows::package_row(change, now.and_then(rows::status_words))
         })
         .collect();
-    let mut involved: BTreeSet<(&str, &str)> =
-        found.iter().map(|change| (change.name.as_str(), change.architecture.as_str())).collect();
-    for package in planned.iter().filter_map(|planned| still_broken(after, planned)) {
+    let mut involved: BTreeSet<(&str, &str)> = found
+        .iter()
+        .map(|change| (change.name.as_str(), change.architecture.as_str()))
+        .collect();
+    for package in planned
+        .iter()
+        .filter_map(|planned| still_broken(after, planned))
+    {
         if involved.insert((&package.name, &package.architecture)) {
             packages.push(unchanged_row(package, before, after));
         }
     }
     let broken = after.status.broken().filter(|package| {
         // `dpkg --configure -a` plans nothing and touches everything that is broken.
-        involved.contains(&(package.name.as_str(), package.architecture.as_str())) || configures_all(row)
+        involved.contains(&(package.name.as_str(), package.architecture.as_str()))
+            || configures_all(row)
     });
-    let mut problems: Vec<String> =
-        broken.map(|package| format!("{} is {}", package.full_name(), package.state)).collect();
+    let mut problems: Vec<String> = broken
+        .map(|package| format!("{} is {}", package.full_name(), package.state))
+        .collect();
     if let Some(error) = history.and_then(|entry| entry.error.as_deref()) {
         problems.push(error.trim().to_owned());
     }
-    let marks_changed = notices(before.side(), after.side()).iter().any(|notice| !matches!(notice, conffile_diff::dpkg::Notice::Package(_)));
-    Outcome { packages, problem: (!problems.is_empty()).then(|| problems.join("; ")), marks_changed }
+    let marks_changed = notices(before.side(), after.side())
+        .iter()
+        .any(|notice| !matches!(notice, conffile_diff::dpkg::Notice::Package(_)));
+    Outcome {
+        packages,
+        problem: (!problems.is_empty()).then(|| problems.join("; ")),
+        marks_changed,
+    }
 }
 
 fn configures_all(row: &Transaction) -> bool {
@@ -74,14 +87,24 @@ fn configures_all(row: &Transaction) -> bool {
         && (words.contains(&"-a") || words.contains(&"--pending"))
 }
 
-fn still_broken<'a>(after: &'a PackageState, planned: &journal::PackageChange) -> Option<&'a Package> {
+fn still_broken<'a>(
+    after: &'a PackageState,
+    planned: &journal::PackageChange,
+) -> Option<&'a Package> {
     let found = after.status.get(&planned.name, &planned.architecture);
     // A plan names the native architecture where dpkg's status says `all`.
-    found.or_else(|| after.status.get(&planned.name, "all")).filter(|package| package.state.is_broken())
+    found
+        .or_else(|| after.status.get(&planned.name, "all"))
+        .filter(|package| package.state.is_broken())
 }
 
-fn unchanged_row(package: &Package, before: &PackageState, after: &PackageState) -> journal::PackageChange {
-    let auto = |state: &PackageState| Some(state.auto.is_auto(&package.name, &package.architecture));
+fn unchanged_row(
+    package: &Package,
+    before: &PackageState,
+    after: &PackageState,
+) -> journal::PackageChange {
+    let auto =
+        |state: &PackageState| Some(state.auto.is_auto(&package.name, &package.architecture));
     journal::PackageChange {
         name: package.name.clone(),
         architecture: package.architecture.clone(),
@@ -102,16 +125,26 @@ fn hints(
     after: &PackageState,
 ) -> Hints {
     let mut hints = history.map(Hints::from_history).unwrap_or_default();
-    let again = planned.iter().filter(|package| package.action == journal::Action::Reinstall);
+    let again = planned
+        .iter()
+        .filter(|package| package.action == journal::Action::Reinstall);
     for package in again {
         // A plan that was not carried out leaves no package in a state to be called installed.
-        let installed = after.status.named(&package.name).iter().any(|now| now.state.is_present());
+        let installed = after
+            .status
+            .named(&package.name)
+            .iter()
+            .any(|now| now.state.is_present());
         if installed && history.is_none_or(|entry| entry.error.is_none()) {
-            hints.reinstalled.insert(&package.name, Some(&package.architecture));
+            hints
+                .reinstalled
+                .insert(&package.name, Some(&package.architecture));
         }
     }
     let words: Vec<&str> = row.command.split(' ').skip(1).collect();
-    let purges = words.iter().any(|word| matches!(*word, "purge" | "--purge" | "-P" | "autopurge"));
+    let purges = words
+        .iter()
+        .any(|word| matches!(*word, "purge" | "--purge" | "-P" | "autopurge"));
     hints.purge_all |= purges;
     hints
 }

@@ -41,15 +41,28 @@ impl PackageState {
     pub fn read(profile: &Path, base: &Path) -> Result<Self> {
         let bytes = read(profile, base, STATUS)?;
         let marks = read(profile, base, EXTENDED_STATES)?;
-        let refused = |name: &str, detail: String| Error::PackageDatabase { path: profile.join(UPPER).join(name), detail };
+        let refused = |name: &str, detail: String| Error::PackageDatabase {
+            path: profile.join(UPPER).join(name),
+            detail,
+        };
         let status = Status::parse(&bytes).map_err(|error| refused(STATUS, error.to_string()))?;
-        let auto = AutoMarks::parse(&marks).map_err(|error| refused(EXTENDED_STATES, error.to_string()))?;
-        Ok(Self { bytes, marks, status, auto })
+        let auto = AutoMarks::parse(&marks)
+            .map_err(|error| refused(EXTENDED_STATES, error.to_string()))?;
+        Ok(Self {
+            bytes,
+            marks,
+            status,
+            auto,
+        })
     }
 
     /// As conffile-diff compares it.
     pub fn side(&self) -> Side<'_> {
-        Side { status: &self.status, bytes: &self.bytes, auto: &self.auto }
+        Side {
+            status: &self.status,
+            bytes: &self.bytes,
+            auto: &self.auto,
+        }
     }
 
     /// Whether both files have the same bytes.
@@ -67,7 +80,9 @@ impl PackageState {
 pub fn unchanged(profile: &Path, other: &Path, base: &Path) -> Result<bool> {
     for name in [STATUS, EXTENDED_STATES] {
         let of = |side: &Path| -> Result<Option<(u64, u64, i128)>> {
-            let Some(path) = find(side, base, Path::new(name))? else { return Ok(None) };
+            let Some(path) = find(side, base, Path::new(name))? else {
+                return Ok(None);
+            };
             let from_base = path.starts_with(base);
             Ok(tree::lstat(&path)?.map(|meta| {
                 let ino = if from_base { 0 } else { meta.ino };

@@ -2,7 +2,7 @@
 
 use conffile_diff::dpkg::{self, Notice, State as PackageState};
 use profile_db::journal::{Action, Filter, Journal, PackageChange, Transaction};
-use profile_db::model::Owner;
+use profile_db::model::{Owner, TransactionNumber};
 use profile_db::state::State;
 
 use super::World;
@@ -18,7 +18,25 @@ const RECENT: usize = 16;
 ///
 /// The journal cannot be read.
 pub fn recent(world: &World<'_>, journal: &Journal) -> Result<Vec<Transaction>> {
-    let filter = Filter { profile: Some(world.profile.clone()), limit: Some(RECENT), ..Filter::default() };
+    recent_before(world, journal, None)
+}
+
+/// The newest transactions of a profile below a number.
+///
+/// # Errors
+///
+/// The journal cannot be read.
+pub fn recent_before(
+    world: &World<'_>,
+    journal: &Journal,
+    before: Option<TransactionNumber>,
+) -> Result<Vec<Transaction>> {
+    let filter = Filter {
+        profile: Some(world.profile.clone()),
+        before,
+        limit: Some(RECENT),
+        ..Filter::default()
+    };
     Ok(journal.transactions(&filter)?)
 }
 
@@ -27,13 +45,20 @@ pub fn recent(world: &World<'_>, journal: &Journal) -> Result<Vec<Transaction>> 
 /// # Errors
 ///
 /// The journal cannot be read.
-pub fn going_on(world: &World<'_>, journal: &Journal, owner: &Owner) -> Result<Option<Transaction>> {
+pub fn going_on(
+    world: &World<'_>,
+    journal: &Journal,
+    owner: &Owner,
+) -> Result<Option<Transaction>> {
     let goes_on = |row: &Transaction| match row.state {
         State::Open => true,
-        State::Skipped => row.ended.is_none(),
-        State::Done | State::Failed | State::Interrupted | State::Undone => false,
+        // A commit of a run failed, the run goes on: the row says so already.
+        State::Skipped | State::Failed => row.ended.is_none(),
+        State::Done | State::Interrupted | State::Undone => false,
     };
-    Ok(recent(world, journal)?.into_iter().find(|row| row.owner == *owner && goes_on(row)))
+    Ok(recent(world, journal)?
+        .into_iter()
+        .find(|row| row.owner == *owner && goes_on(row)))
 }
 
 /// A change of a package as the journal keeps it.
@@ -82,6 +107,9 @@ pub fn noticed_words(notices: &[Notice]) -> Vec<String> {
 /// dpkg's words for a package when they are not `install ok installed`; a removed package has none,
 /// its action says it.
 pub fn status_words(package: &dpkg::Package) -> Option<String> {
-    let ordinary = matches!(package.state, PackageState::Installed | PackageState::NotInstalled | PackageState::ConfigFiles);
+    let ordinary = matches!(
+        package.state,
+        PackageState::Installed | PackageState::NotInstalled | PackageState::ConfigFiles
+    );
     (!ordinary).then(|| format!("{} {} {}", package.want, package.flag, package.state))
 }

@@ -9,14 +9,14 @@ use std::path::PathBuf;
 
 use conffile_diff::dpkg::{Notice, PackageChange, notices};
 use profile_db::journal::{self, Journal, Transaction, TransactionKind};
+use profile_db::model::{SnapshotName, TransactionNumber};
 use profile_db::state::State;
 
+use super::World;
 use super::package_state::{self, PackageState};
 use super::rows;
 use super::snapshots;
-use super::World;
 use crate::error::Result;
-use crate::layout;
 
 /// The newest state that the journal accounts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,14 +42,18 @@ pub struct Observed {
     pub now: PackageState,
 }
 
-/// Finds the newest state that the journal accounts for; `None` when a transaction is going on, or
+/// Finds the newest state that the journal accounts for, `before` a transaction when one is given; `None` when a transaction is going on, or
 /// when there is no snapshot to compare with.
 ///
 /// # Errors
 ///
 /// The journal or the snapshots cannot be read.
-pub fn settled(world: &World<'_>, journal: &Journal) -> Result<Option<Settled>> {
-    let rows = rows::recent(world, journal)?;
+pub fn settled(
+    world: &World<'_>,
+    journal: &Journal,
+    before: Option<TransactionNumber>,
+) -> Result<Option<Settled>> {
+    let rows = rows::recent_before(world, journal, before)?;
     let mut explained = Vec::new();
     for row in &rows {
         match step(row) {
@@ -57,15 +61,25 @@ pub fn settled(world: &World<'_>, journal: &Journal) -> Result<Option<Settled>> 
             Step::Passed => explained.extend(journal.packages(row.number)?),
             Step::Origin => break,
             Step::At => {
-                let Some(snapshot) = snapshots::post(world, row.number)? else { return Ok(None) };
-                return Ok(Some(Settled { snapshot, base: world.base_path(&row.base), explained }));
+                let Some(snapshot) = snapshots::post(world, row.number)? else {
+                    return Ok(None);
+                };
+                return Ok(Some(Settled {
+                    snapshot,
+                    base: world.base_path(&row.base),
+                    explained,
+                }));
             }
         }
     }
     let began_here = rows.last().is_none_or(|row| step(row) == Step::Origin);
-    let origin = world.snapshot(layout::ORIGIN);
+    let origin = world.snapshot(SnapshotName::Origin);
     let exists = profile_sys::file::exists(&origin)?;
-    Ok((began_here && exists).then(|| Settled { snapshot: origin, base: world.base_path(&world.base), explained }))
+    Ok((began_here && exists).then(|| Settled {
+        snapshot: origin,
+        base: world.base_path(&world.base),
+        explained,
+    }))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,18 +119,33 @@ fn step(row: &Transaction) -> Step {
 ///
 /// As [`settled`], or a package database cannot be parsed.
 pub fn observe(world: &World<'_>, journal: &Journal) -> Result<Option<Observed>> {
-    let Some(settled) = settled(world, journal)? else { return Ok(None) };
+    observe_before(world, journal, None)
+}
+
+/// As [`observe`], against what was accounted for before a transaction.
+///
+/// # Errors
+///
+/// As [`observe`].
+pub fn observe_before(
+    world: &World<'_>,
+    journal: &Journal,
+    before: Option<TransactionNumber>,
+) -> Result<Option<Observed>> {
+    let Some(settled) = settled(world, journal, before)? else {
+        return Ok(None);
+    };
     let base = world.base_path(&world.base);
     let now_at = world.subvolume();
     if settled.base == base && package_state::unchanged(&settled.snapshot, &now_at, &base)? {
         return Ok(None);
     }
-    let before = PackageState::read(&settled.snapshot, &settled.base)?;
+    let then = PackageState::read(&settled.snapshot, &settled.base)?;
     let now = PackageState::read(&now_at, &base)?;
-    if before.same_bytes(&now) {
+    if then.same_bytes(&now) {
         return Ok(None);
     }
-    let found = notices(before.side(), now.side());
+    let found = notices(then.side(), now.side());
     let words = rows::noticed_words(&found);
     let packages: Vec<PackageChange> = found
         .into_iter()
@@ -124,10 +153,20 @@ pub fn observe(world: &World<'_>, journal: &Journal) -> Result<Option<Observed>>
             Notice::Package(change) => Some(change),
             Notice::Mark { .. } | Notice::Selection { .. } => None,
         })
-        .filter(|change| !settled.explained.iter().any(|recorded| rows::explains(recorded, change)))
+        .filter(|change| {
+            !settled
+                .explained
+                .iter()
+                .any(|recorded| rows::explains(recorded, change))
+        })
         .collect();
     if words.is_empty() && packages.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Observed { settled, words, packages, now }))
+    Ok(Some(Observed {
+        settled,
+        words,
+        packages,
+        now,
+    }))
 }

@@ -6,21 +6,20 @@
 
 use std::path::{Path, PathBuf};
 
-use profile_db::model::TransactionNumber;
+use profile_db::model::{SnapshotName, TransactionNumber};
 use profile_sys::{btrfs, file};
 
 use super::World;
 use super::reserve;
 use crate::error::Result;
-use crate::layout;
 
 /// Makes the snapshot before a transaction, and says its name.
 ///
 /// # Errors
 ///
 /// It cannot be made, not even with the reserve.
-pub fn take_pre(world: &World<'_>, number: TransactionNumber) -> Result<String> {
-    take(world, &world.subvolume(), layout::pre_name(number))
+pub fn take_pre(world: &World<'_>, number: TransactionNumber) -> Result<SnapshotName> {
+    take(world, &world.subvolume(), SnapshotName::Pre(number))
 }
 
 /// Makes the snapshot before a transaction from an older snapshot: what the profile was before
@@ -29,8 +28,8 @@ pub fn take_pre(world: &World<'_>, number: TransactionNumber) -> Result<String> 
 /// # Errors
 ///
 /// As [`take_pre`].
-pub fn take_pre_of(world: &World<'_>, number: TransactionNumber, older: &Path) -> Result<String> {
-    take(world, older, layout::pre_name(number))
+pub fn take_pre_of(world: &World<'_>, number: TransactionNumber, older: &Path) -> Result<SnapshotName> {
+    take(world, older, SnapshotName::Pre(number))
 }
 
 /// Makes the snapshot after a transaction, in place of an earlier one of the same transaction.
@@ -38,9 +37,9 @@ pub fn take_pre_of(world: &World<'_>, number: TransactionNumber, older: &Path) -
 /// # Errors
 ///
 /// As [`take_pre`].
-pub fn take_post(world: &World<'_>, number: TransactionNumber) -> Result<String> {
-    let name = layout::post_name(number);
-    delete(&world.snapshot(&name))?;
+pub fn take_post(world: &World<'_>, number: TransactionNumber) -> Result<SnapshotName> {
+    let name = SnapshotName::Post(number);
+    delete(&world.snapshot(name))?;
     take(world, &world.subvolume(), name)
 }
 
@@ -50,7 +49,7 @@ pub fn take_post(world: &World<'_>, number: TransactionNumber) -> Result<String>
 ///
 /// The directory cannot be looked at.
 pub fn pre(world: &World<'_>, number: TransactionNumber) -> Result<Option<PathBuf>> {
-    existing(world.snapshot(&layout::pre_name(number)))
+    existing(world.snapshot(SnapshotName::Pre(number)))
 }
 
 /// The snapshot after a transaction, when it exists.
@@ -59,7 +58,7 @@ pub fn pre(world: &World<'_>, number: TransactionNumber) -> Result<Option<PathBu
 ///
 /// The directory cannot be looked at.
 pub fn post(world: &World<'_>, number: TransactionNumber) -> Result<Option<PathBuf>> {
-    existing(world.snapshot(&layout::post_name(number)))
+    existing(world.snapshot(SnapshotName::Post(number)))
 }
 
 /// Deletes both snapshots of a transaction that is none.
@@ -68,8 +67,8 @@ pub fn post(world: &World<'_>, number: TransactionNumber) -> Result<Option<PathB
 ///
 /// One cannot be deleted; it is collected later, since no row names it.
 pub fn delete_both(world: &World<'_>, number: TransactionNumber) -> Result<()> {
-    delete(&world.snapshot(&layout::pre_name(number)))?;
-    delete(&world.snapshot(&layout::post_name(number)))
+    delete(&world.snapshot(SnapshotName::Pre(number)))?;
+    delete(&world.snapshot(SnapshotName::Post(number)))
 }
 
 /// Deletes a snapshot if it is there.
@@ -88,8 +87,8 @@ fn existing(path: PathBuf) -> Result<Option<PathBuf>> {
     Ok(file::exists(&path)?.then_some(path))
 }
 
-fn take(world: &World<'_>, source: &Path, name: String) -> Result<String> {
-    let path = world.snapshot(&name);
+fn take(world: &World<'_>, source: &Path, name: SnapshotName) -> Result<SnapshotName> {
+    let path = world.snapshot(name);
     reserve::with_reserve(world.pool, || {
         // Made with the profile; missing only in a pool that lost it.
         file::create_directory_all(&world.pool.layout().snapshots(&world.profile), 0o700)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use profile_db::{BaseVersion, ProfileId};
+use profile_db::model::{BaseVersion, ProfileId, SnapshotName};
 
 use crate::error::Result;
 use crate::pool::Pool;
@@ -23,7 +23,11 @@ pub struct World<'a> {
 impl<'a> World<'a> {
     /// The profile that the calling process runs in.
     pub fn of_session(pool: &'a Pool, session: &Session) -> Self {
-        Self { pool, profile: session.profile.clone(), base: session.base.clone() }
+        Self {
+            pool,
+            profile: session.profile.clone(),
+            base: session.base.clone(),
+        }
     }
 
     /// Any profile of the pool, entered or not.
@@ -33,7 +37,11 @@ impl<'a> World<'a> {
     /// Its profile file cannot be read.
     pub fn of_profile(pool: &'a Pool, profile: &ProfileId) -> Result<Self> {
         let file = profile::read(pool, profile)?;
-        Ok(Self { pool, profile: file.id, base: file.base.version })
+        Ok(Self {
+            pool,
+            profile: file.id,
+            base: file.base.version,
+        })
     }
 
     /// The profile's subvolume.
@@ -42,7 +50,7 @@ impl<'a> World<'a> {
     }
 
     /// A snapshot of the profile by its name.
-    pub fn snapshot(&self, name: &str) -> PathBuf {
+    pub fn snapshot(&self, name: SnapshotName) -> PathBuf {
         self.pool.layout().snapshot(&self.profile, name)
     }
 

@@ -1,0 +1,410 @@
+//! Carrying out an undo: beside the profile and exchanged in, or live through the merged mount.
+
+use std::path::{Path, PathBuf};
+
+use profile_db::ProfileFile;
+use profile_db::journal::{Action, Journal, TransactionKind};
+use profile_db::model::{SnapshotName, Time, TransactionNumber};
+use profile_sys::lock::DpkgLock;
+use profile_sys::{btrfs, file, mount};
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Method, Plan};
+use super::prepare::{NOW, Prepared, Standing, Verb};
+use super::replay::{Replayed, replay};
+use crate::actor::Actor;
+use crate::error::{Error, Result};
+use crate::operation::{self, Ending, Intent, PathText};
+use crate::package_database::DPKG;
+use crate::pool::Pool;
+use crate::profile::{self, identity_of_present, new_row};
+use crate::progress::{Progress, Silent};
+use crate::replacement::{self, Replacement, STAGED_PROFILE, STAGED_STATE};
+use crate::session::Session;
+use crate::view::View;
+use crate::{enter, state_paths};
+
+/// What an undo did.
+#[derive(Debug)]
+pub struct Applied {
+    /// The undo's own transaction.
+    pub number: TransactionNumber,
+    /// What it did: undo or redo.
+    pub kind: TransactionKind,
+    /// The plan that was carried out.
+    pub plan: Plan,
+    /// What the replay restored, removed and left; empty for an exchange.
+    pub replayed: Replayed,
+}
+
+/// Carries out a plan that has no conflicts.
+///
+/// When this returns the profile is, on disk, as it was before the transaction, apart from what the
+/// plan keeps.
+///
+/// # Errors
+///
+/// The plan has conflicts, a package manager started meanwhile, or an effect failed; then `recover`
+/// finishes or takes back what was begun.
+pub fn apply(
+    pool: &Pool,
+    journal: &Journal,
+    prepared: Prepared,
+    actor: &Actor,
+    now: Time,
+    progress: &mut dyn Progress,
+) -> Result<Applied> {
+    let transaction = &prepared.plan.transaction;
+    if !prepared.plan.conflicts.is_empty() {
+        let number = transaction.number;
+        prepared.cancel()?;
+        return Err(Error::NotUndoable {
+            number,
+            participle: "undone",
+            detail: "there are conflicts".into(),
+        });
+    }
+    let kind = match (prepared.verb, &transaction.kind) {
+        (Verb::Redo, _) | (Verb::Undo, TransactionKind::Undo) => TransactionKind::Redo,
+        (Verb::Undo, _) => TransactionKind::Undo,
+    };
+    let mut row = new_row(&prepared.plan.profile, kind.clone(), actor, now);
+    row.undoes = Some(transaction.number);
+    let number = journal.begin(&row)?;
+    // The snapshot that the plan was made from is the state before this undo.
+    let pre = pool
+        .layout()
+        .snapshot(&prepared.plan.profile.id, SnapshotName::Pre(number));
+    file::rename_no_replace(&prepared.staging.part(NOW), &pre)?;
+    journal.set_pre(number, &SnapshotName::Pre(number).to_string())?;
+    let ending = ending(journal, number, &prepared)?;
+    progress.begin(match kind {
+        TransactionKind::Redo => "redoing",
+        _ => "undoing",
+    });
+    let profile = prepared.plan.profile.clone();
+    let removed = journal
+        .packages(transaction.number)?
+        .iter()
+        .any(|package| matches!(package.action, Action::Remove | Action::Purge));
+    let (plan, replayed) = match prepared.plan.method {
+        Method::Exchange | Method::Staged => {
+            beside(pool, journal, prepared, ending, now, progress)?
+        }
+        Method::Live => live(pool, journal, prepared, ending, now)?,
+    };
+    if removed {
+        restore_state_directories(pool, &profile)?;
+    }
+    Ok(Applied {
+        number,
+        kind,
+        plan,
+        replayed,
+    })
+}
+
+/// Which rows of the journal change with this undo.
+fn ending(journal: &Journal, number: TransactionNumber, prepared: &Prepared) -> Result<Ending> {
+    let transaction = &prepared.plan.transaction;
+    let mut ending = Ending {
+        transaction: number,
+        undoes: vec![transaction.number],
+        brings_back: None,
+        post: None,
+    };
+    match (&transaction.kind, transaction.undoes) {
+        // The undo of an undo brings back what that had undone.
+        (TransactionKind::Undo, Some(undone)) => ending.brings_back = Some(undone),
+        // The undo of a redo: the undo that it took back is in force again, and with it the original
+        // transaction is undone.
+        (TransactionKind::Redo, Some(undo)) => {
+            ending.brings_back = Some(undo);
+            ending.undoes.extend(journal.transaction(undo)?.undoes);
+        }
+        _ => {}
+    }
+    Ok(ending)
+}
+
+/// Builds the new upper in staging and exchanges it in.
+fn beside(
+    pool: &Pool,
+    journal: &Journal,
+    prepared: Prepared,
+    mut ending: Ending,
+    now: Time,
+    progress: &mut dyn Progress,
+) -> Result<(Plan, Replayed)> {
+    let Prepared {
+        plan,
+        sides,
+        staging,
+        ..
+    } = prepared;
+    let layout = pool.layout();
+    let staged = staging.part(STAGED_PROFILE);
+    let mut replayed = Replayed::default();
+    if plan.method == Method::Exchange {
+        btrfs::snapshot(&sides.pre, &staged, false)?;
+        profile::remove_guard(&staged)?;
+        let snapshot = profile::read_file(&staged)?;
+        profile::write_file(&staged, &identity_of_present(&plan.profile, snapshot, now))?;
+        // The state afterwards is the state before the transaction: its snapshot serves both.
+        ending.post.clone_from(&plan.transaction.pre);
+    } else {
+        btrfs::snapshot(&layout.profile(&plan.profile.id), &staged, false)?;
+        profile::remove_guard(&staged)?;
+        let view = View::read_only(pool, &sides.pre, &sides.base)?;
+        let merged = View::writable(pool, &staged, &sides.base)?;
+        replayed = replay(
+            view.path(),
+            merged.path(),
+            &paths(&plan),
+            &plan.times,
+            progress,
+        )?;
+        merged.close()?;
+        view.close()?;
+        let mut changed = plan.profile.clone();
+        changed.modified = now;
+        profile::write_file(&staged, &changed)?;
+        let post = SnapshotName::Post(ending.transaction);
+        btrfs::snapshot(&staged, &layout.snapshot(&plan.profile.id, post), true)?;
+        ending.post = Some(post.to_string());
+    }
+    stage_state(pool, &plan, &staging.part(STAGED_STATE))?;
+    let replacement = Replacement {
+        profile: plan.profile.id.clone(),
+        staging,
+        ending,
+    };
+    replacement::replace(pool, journal, replacement, now)?;
+    Ok((plan, replayed))
+}
+
+/// A reset put the former state into trash: its undo brings that back as well, while it is there.
+fn stage_state(pool: &Pool, plan: &Plan, staged: &Path) -> Result<()> {
+    if plan.transaction.kind != TransactionKind::Reset {
+        return Ok(());
+    }
+    let trashed = replacement::trashed_state(pool.layout(), plan.transaction.number);
+    if file::exists(&trashed)? {
+        btrfs::snapshot(&trashed, staged, false)?;
+    }
+    Ok(())
+}
+
+fn paths(plan: &Plan) -> Vec<PathBuf> {
+    plan.restore
+        .iter()
+        .map(|change| change.path.clone())
+        .collect()
+}
+
+/// Replays the plan through the merged mount of the mounted profile.
+fn live(
+    pool: &Pool,
+    journal: &Journal,
+    prepared: Prepared,
+    ending: Ending,
+    now: Time,
+) -> Result<(Plan, Replayed)> {
+    let Prepared {
+        plan,
+        sides,
+        standing,
+        staging,
+        _lock,
+        ..
+    } = prepared;
+    let view_of = sides
+        .pre
+        .strip_prefix(pool.layout().top())
+        .unwrap_or(&sides.pre);
+    let task = Task {
+        view_of: PathText::from(view_of),
+        paths: plan
+            .restore
+            .iter()
+            .map(|change| PathText::from(change.path.as_path()))
+            .collect(),
+        times: plan
+            .times
+            .iter()
+            .map(|path| PathText::from(path.as_path()))
+            .collect(),
+    };
+    let intent = Intent::Replay {
+        profile: plan.profile.id.clone(),
+        task: task.clone(),
+        ending: ending.clone(),
+    };
+    // dpkg's locks are taken before anything is recorded: when apt is at work nothing has changed yet.
+    // Durable before the first path changes: from here on a crash is finished by `recover`.
+    let operation = operation::record(journal, &intent, Some(ending.transaction), now)?;
+    let outcome = match &standing {
+        Standing::Here => replay_in_profile(pool, &plan.profile, &task),
+        Standing::Entered(holder) => {
+            let answer: std::result::Result<Replayed, Failure> =
+                enter::in_holder(holder, || in_child(&plan.profile, &task))?;
+            answer.map_err(|failure| failure.into_error(&plan.profile))
+        }
+        Standing::Free => Err(Error::ProfileInUse {
+            name: plan.profile.name.to_string(),
+            by: "it is not mounted".into(),
+        }),
+    };
+    let replayed = match outcome {
+        Ok(replayed) => replayed,
+        Err(error @ Error::PackageManagerBusy { .. }) => {
+            // Nothing was changed: dpkg's lock was not to be had.
+            abandon(pool, journal, &plan.profile, operation, &ending)?;
+            staging.discard()?;
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    };
+    finish_replay(pool, journal, operation, &plan.profile, ending, now)?;
+    staging.discard()?;
+    Ok((plan, replayed))
+}
+
+/// Takes the record of a replay back that never began.
+fn abandon(
+    pool: &Pool,
+    journal: &Journal,
+    profile: &ProfileFile,
+    operation: profile_db::journal::OperationId,
+    ending: &Ending,
+) -> Result<()> {
+    let pre = pool
+        .layout()
+        .snapshot(&profile.id, SnapshotName::Pre(ending.transaction));
+    if file::exists(&pre)? {
+        btrfs::delete_subvolume_tree(&pre)?;
+    }
+    journal.complete(operation)?;
+    Ok(journal.drop_empty(ending.transaction)?)
+}
+
+/// Takes the snapshot of the state after a replay and closes its transaction; idempotent.
+///
+/// # Errors
+///
+/// The snapshot cannot be taken or the journal not be written; the intent stays recorded.
+pub fn finish_replay(
+    pool: &Pool,
+    journal: &Journal,
+    operation: profile_db::journal::OperationId,
+    profile: &ProfileFile,
+    mut ending: Ending,
+    now: Time,
+) -> Result<()> {
+    let layout = pool.layout();
+    let name = SnapshotName::Post(ending.transaction);
+    let post = layout.snapshot(&profile.id, name);
+    if file::exists(&post)? {
+        btrfs::delete_subvolume_tree(&post)?;
+    }
+    btrfs::snapshot(&layout.profile(&profile.id), &post, true)?;
+    ending.post = Some(name.to_string());
+    replacement::finish(journal, operation, &ending, now)
+}
+
+/// The paths of a replay, as they stand in the journal and cross into the profile's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// The snapshot whose content the paths get, relative to the pool's top.
+    pub view_of: PathText,
+    /// The paths, relative to the merged root, parents before children.
+    pub paths: Vec<PathText>,
+    /// Paths whose time alone is set back.
+    pub times: Vec<PathText>,
+}
+
+/// A failure that crosses from the profile's namespace.
+#[derive(Debug, Serialize, Deserialize)]
+enum Failure {
+    Busy,
+    Other(String),
+}
+
+impl Failure {
+    fn into_error(self, profile: &ProfileFile) -> Error {
+        match self {
+            Self::Busy => Error::PackageManagerBusy {
+                name: profile.name.to_string(),
+            },
+            Self::Other(detail) => Error::NeedsRecover {
+                what: format!("the undo in the entered profile failed: {detail}"),
+            },
+        }
+    }
+}
+
+/// In the holder's namespace: opens the pool there and replays.
+fn in_child(profile: &ProfileFile, task: &Task) -> std::result::Result<Replayed, Failure> {
+    let replayed = (|| {
+        let session = Session::current()?.ok_or(Error::NoPool)?;
+        let pool = Pool::open_session(&session)?;
+        replay_in_profile(&pool, profile, task)
+    })();
+    replayed.map_err(|error| match error {
+        Error::PackageManagerBusy { .. } => Failure::Busy,
+        error => Failure::Other(error.to_string()),
+    })
+}
+
+/// Replays in a process whose root is the profile's merged tree and that has the pool open.
+fn replay_in_profile(pool: &Pool, profile: &ProfileFile, task: &Task) -> Result<Replayed> {
+    // Not recursive: the binds of state, /proc and the rest stay out of the way.
+    let merged = pool.private_directory("merged")?;
+    mount::bind(Path::new("/"), &merged)?;
+    let Some(dpkg) = DpkgLock::try_acquire(&merged.join(DPKG))? else {
+        mount::unmount(&merged)?;
+        return Err(Error::PackageManagerBusy {
+            name: profile.name.to_string(),
+        });
+    };
+    let snapshot = pool.layout().top().join(task.view_of.to_path());
+    let (base, _) = profile::base_for(pool, profile)?;
+    let view = View::read_only(pool, &snapshot, &base)?;
+    let paths: Vec<PathBuf> = task.paths.iter().map(PathText::to_path).collect();
+    let times: Vec<PathBuf> = task.times.iter().map(PathText::to_path).collect();
+    let replayed = replay(view.path(), &merged, &paths, &times, &mut Silent)?;
+    drop(dpkg);
+    view.close()?;
+    mount::unmount(&merged)?;
+    // Every path is on disk before the transaction is called done.
+    pool.commit()?;
+    Ok(replayed)
+}
+
+/// Finishes an interrupted replay on the upper as it stands now: the profile is mounted nowhere any
+/// more, so the same paths are replayed through a private mount of it.
+///
+/// # Errors
+///
+/// An effect failed; the intent stays recorded.
+pub(crate) fn replay_offline(pool: &Pool, profile: &ProfileFile, task: &Task) -> Result<Replayed> {
+    let (base, _) = profile::base_for(pool, profile)?;
+    let snapshot = pool.layout().top().join(task.view_of.to_path());
+    let view = View::read_only(pool, &snapshot, &base)?;
+    let merged = View::writable(pool, &pool.layout().profile(&profile.id), &base)?;
+    let paths: Vec<PathBuf> = task.paths.iter().map(PathText::to_path).collect();
+    let times: Vec<PathBuf> = task.times.iter().map(PathText::to_path).collect();
+    let replayed = replay(view.path(), merged.path(), &paths, &times, &mut Silent)?;
+    merged.close()?;
+    view.close()?;
+    pool.commit()?;
+    Ok(replayed)
+}
+
+/// Makes directories below state paths again that the packages which came back ship.
+fn restore_state_directories(pool: &Pool, profile: &ProfileFile) -> Result<()> {
+    let (base, _) = profile::base_for(pool, profile)?;
+    let view = View::read_only(pool, &pool.layout().profile(&profile.id), &base)?;
+    state_paths::make_missing_package_directories(pool.layout(), profile, view.path())?;
+    view.close()
+}

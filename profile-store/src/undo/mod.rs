@@ -1,0 +1,26 @@
+//! Undo and redo: taking one transaction back.
+//!
+//! [`prepare`] reads the world under the pool's lock and makes the plan; [`apply`] carries it out.
+//! Between the two the caller may show the plan, or drop it. An undo is itself a transaction; redo
+//! is the undo of an undo.
+//!
+//! Where the profile is mounted nowhere, a copy is built beside it and exchanged in one step (see
+//! [`crate::replacement`]). Where it is mounted, its upper cannot be exchanged under the overlay
+//! (tech.md section 3): the same plan is replayed through the merged mount, and a crash in the
+//! middle is finished by `recover`.
+
+mod apply;
+mod choose;
+mod facts;
+mod plan;
+mod prepare;
+mod replay;
+mod sides;
+
+pub(crate) use apply::replay_offline;
+pub use apply::{Applied, Task, apply, finish_replay};
+pub use choose::{Which, choose};
+pub use plan::{Conflict, Method, Obstacle, Plan};
+pub use prepare::{Prepared, Verb, prepare};
+pub use replay::{Replayed, replay};
+pub use sides::{Made, Sides, made, sides};

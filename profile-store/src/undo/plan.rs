@@ -1,0 +1,176 @@
+//! The plan of an undo: which paths go back, which are left, what stands in the way. Plain data.
+
+use std::path::{Path, PathBuf};
+
+use profile_db::ProfileFile;
+use profile_db::journal::Transaction;
+use profile_db::model::TransactionNumber;
+
+use crate::delta::{Change, ChangeKind, Delta};
+
+/// How an undo is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// The snapshot before the transaction becomes the profile: nothing else changed since.
+    Exchange,
+    /// A copy of the present profile is changed path by path and exchanged in.
+    Staged,
+    /// The mounted profile is changed path by path.
+    Live,
+}
+
+impl Method {
+    /// One word for listings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exchange => "exchange",
+            Self::Staged => "staged",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// Why a path cannot be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It changed again after the transaction.
+    ChangedSince,
+    /// The directory it belongs into is gone.
+    DirectoryGone,
+}
+
+impl Obstacle {
+    /// The reason in the user's words.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::ChangedSince => "changed again since",
+            Self::DirectoryGone => "its directory is gone since",
+        }
+    }
+}
+
+/// A path that stands in the way of an undo.
+#[derive(Debug, Clone)]
+pub struct Conflict {
+    /// Path in the merged tree, without leading slash.
+    pub path: PathBuf,
+    /// Why.
+    pub obstacle: Obstacle,
+    /// The later transactions that changed it, newest first; empty when it was changed outside of
+    /// transactions.
+    pub by: Vec<TransactionNumber>,
+}
+
+/// What an undo, or a redo, would do.
+#[derive(Debug)]
+pub struct Plan {
+    /// The transaction that is taken back.
+    pub transaction: Transaction,
+    /// The profile.
+    pub profile: ProfileFile,
+    /// How.
+    pub method: Method,
+    /// Paths that get the content they had before, in order; directories that only lost or gained
+    /// entries are in `times`.
+    pub restore: Vec<Change>,
+    /// Paths whose modification time alone is set back.
+    pub times: Vec<PathBuf>,
+    /// Paths that changed between the two snapshots but not by the packages: kept.
+    pub meanwhile: Vec<Change>,
+    /// Paths that are already as they were before.
+    pub already: usize,
+    /// What stands in the way; the undo is refused while there is any.
+    pub conflicts: Vec<Conflict>,
+    /// Later transactions that are not undone, newest first.
+    pub later: Vec<TransactionNumber>,
+}
+
+/// What the delta of a transaction and the changes since come to.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    pub restore: Vec<Change>,
+    pub times: Vec<PathBuf>,
+    pub meanwhile: Vec<Change>,
+    pub already: usize,
+    pub conflicts: Vec<Conflict>,
+}
+
+/// The world after the transaction, as far as the plan asks about it.
+pub(super) trait Present {
+    /// Whether the path is now as it was before the transaction.
+    fn is_as_before(&self, path: &Path) -> crate::Result<bool>;
+    /// Whether the path is a directory now.
+    fn is_directory(&self, path: &Path) -> crate::Result<bool>;
+}
+
+/// Sorts the changes of a transaction: `attributed` says for each whether the packages made it,
+/// `since` what changed after it.
+pub(super) fn sort(
+    delta: &Delta,
+    attributed: &[bool],
+    since: &Delta,
+    present: &dyn Present,
+) -> crate::Result<Sorted> {
+    let mut sorted = Sorted::default();
+    for (change, attributed) in delta.changes.iter().zip(attributed) {
+        let later = since.get(&change.path);
+        if change.kind == ChangeKind::Times {
+            // A time is worth restoring, never worth a conflict.
+            if *attributed && later.is_none() {
+                sorted.times.push(change.path.clone());
+            }
+            continue;
+        }
+        if !attributed {
+            sorted.meanwhile.push(change.clone());
+            continue;
+        }
+        let changed_since = later.is_some_and(|later| later.kind != ChangeKind::Times);
+        if !changed_since {
+            sorted.restore.push(change.clone());
+        } else if present.is_as_before(&change.path)? {
+            sorted.already += 1;
+        } else {
+            sorted
+                .conflicts
+                .push(conflict(change, Obstacle::ChangedSince));
+        }
+    }
+    require_directories(&mut sorted, present)?;
+    Ok(sorted)
+}
+
+fn conflict(change: &Change, obstacle: Obstacle) -> Conflict {
+    Conflict {
+        path: change.path.clone(),
+        obstacle,
+        by: Vec::new(),
+    }
+}
+
+/// A path can come back only into a directory that is there, or comes back with it.
+fn require_directories(sorted: &mut Sorted, present: &dyn Present) -> crate::Result<()> {
+    let coming: std::collections::HashSet<PathBuf> = sorted
+        .restore
+        .iter()
+        .filter(|change| change.old.is_some())
+        .map(|change| change.path.clone())
+        .collect();
+    let mut kept = Vec::with_capacity(sorted.restore.len());
+    for change in std::mem::take(&mut sorted.restore) {
+        let parent = change.path.parent().unwrap_or(Path::new(""));
+        if change.old.is_some() && !coming.contains(parent) && !present.is_directory(parent)? {
+            sorted
+                .conflicts
+                .push(conflict(&change, Obstacle::DirectoryGone));
+        } else {
+            kept.push(change);
+        }
+    }
+    sorted.restore = kept;
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

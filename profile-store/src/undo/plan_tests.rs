@@ -1,0 +1,133 @@
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use profile_sys::tree::{Kind, Meta};
+
+use super::*;
+
+/// A present in which the named paths are as before, and everything else a directory unless gone.
+#[derive(Default)]
+struct World {
+    as_before: HashSet<PathBuf>,
+    gone: HashSet<PathBuf>,
+}
+
+impl Present for World {
+    fn is_as_before(&self, path: &Path) -> crate::Result<bool> {
+        Ok(self.as_before.contains(path))
+    }
+
+    fn is_directory(&self, path: &Path) -> crate::Result<bool> {
+        Ok(!self.gone.contains(path))
+    }
+}
+
+fn meta() -> Meta {
+    Meta {
+        kind: Kind::File,
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        size: 1,
+        mtime_ns: 0,
+        rdev: 0,
+        nlink: 1,
+        ino: 1,
+        dev: 1,
+    }
+}
+
+fn change(path: &str, kind: ChangeKind) -> Change {
+    Change {
+        path: path.into(),
+        kind,
+        old: (kind != ChangeKind::Added).then(meta),
+        new: (kind != ChangeKind::Removed).then(meta),
+    }
+}
+
+fn delta(changes: &[(&str, ChangeKind)]) -> Delta {
+    Delta {
+        changes: changes
+            .iter()
+            .map(|(path, kind)| change(path, *kind))
+            .collect(),
+    }
+}
+
+fn paths(changes: &[Change]) -> Vec<&str> {
+    changes
+        .iter()
+        .map(|change| change.path.to_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn what_is_still_as_left_goes_back() {
+    let delta = delta(&[("etc/a", ChangeKind::Content), ("usr/b", ChangeKind::Added)]);
+    let sorted = sort(&delta, &[true, true], &Delta::default(), &World::default()).unwrap();
+    assert_eq!(paths(&sorted.restore), ["etc/a", "usr/b"]);
+    assert!(sorted.conflicts.is_empty());
+}
+
+#[test]
+fn what_changed_meanwhile_is_kept() {
+    let delta = delta(&[("etc/mine", ChangeKind::Added)]);
+    let sorted = sort(&delta, &[false], &Delta::default(), &World::default()).unwrap();
+    assert!(sorted.restore.is_empty());
+    assert_eq!(paths(&sorted.meanwhile), ["etc/mine"]);
+}
+
+#[test]
+fn what_changed_since_is_a_conflict() {
+    let made = delta(&[("etc/a", ChangeKind::Content)]);
+    let since = delta(&[("etc/a", ChangeKind::Content)]);
+    let sorted = sort(&made, &[true], &since, &World::default()).unwrap();
+    assert_eq!(sorted.conflicts[0].obstacle, Obstacle::ChangedSince);
+    assert!(sorted.restore.is_empty());
+}
+
+#[test]
+fn what_went_back_by_itself_is_no_conflict() {
+    let made = delta(&[("etc/a", ChangeKind::Content)]);
+    let world = World {
+        as_before: [PathBuf::from("etc/a")].into(),
+        ..World::default()
+    };
+    let sorted = sort(&made, &[true], &made, &world).unwrap();
+    assert_eq!((sorted.already, sorted.conflicts.len()), (1, 0));
+}
+
+#[test]
+fn a_mere_time_is_never_a_conflict() {
+    let made = delta(&[("etc", ChangeKind::Times)]);
+    let sorted = sort(&made, &[true], &made, &World::default()).unwrap();
+    assert!(sorted.conflicts.is_empty() && sorted.times.is_empty());
+    let sorted = sort(&made, &[true], &Delta::default(), &World::default()).unwrap();
+    assert_eq!(sorted.times, [PathBuf::from("etc")]);
+}
+
+#[test]
+fn a_path_whose_directory_is_gone_is_a_conflict() {
+    let made = delta(&[("opt/d/a", ChangeKind::Removed)]);
+    let world = World {
+        gone: [PathBuf::from("opt/d")].into(),
+        ..World::default()
+    };
+    let sorted = sort(&made, &[true], &Delta::default(), &world).unwrap();
+    assert_eq!(sorted.conflicts[0].obstacle, Obstacle::DirectoryGone);
+}
+
+#[test]
+fn a_path_comes_back_with_its_directory() {
+    let made = delta(&[
+        ("opt/d", ChangeKind::Removed),
+        ("opt/d/a", ChangeKind::Removed),
+    ]);
+    let world = World {
+        gone: [PathBuf::from("opt/d")].into(),
+        ..World::default()
+    };
+    let sorted = sort(&made, &[true, true], &Delta::default(), &world).unwrap();
+    assert_eq!(paths(&sorted.restore), ["opt/d", "opt/d/a"]);
+}

@@ -1,0 +1,304 @@
+//! Reading the world for an undo and making the plan.
+
+use std::path::{Path, PathBuf};
+
+use profile_db::ProfileFile;
+use profile_db::journal::{Filter, Journal, Transaction};
+use profile_db::state::State;
+use profile_sys::btrfs;
+use profile_sys::tree::{self, Kind};
+
+use super::plan::{self, Method, Plan, Present};
+use super::sides::{self, Sides};
+use super::{Which, choose};
+use crate::delta::{self, Delta};
+use crate::error::{Error, Result};
+use crate::pool::{Pool, PoolLock};
+use crate::session::Session;
+use crate::staging::Staging;
+use crate::view::View;
+use crate::{enter, in_use, state_paths};
+
+/// Name of the snapshot of the present profile in the staging directory.
+pub(super) const NOW: &str = "now";
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Take a transaction back.
+    Undo,
+    /// Take an undo back.
+    Redo,
+}
+
+impl Verb {
+    /// The verb itself.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Undo => "undo",
+            Self::Redo => "redo",
+        }
+    }
+
+    /// Its participle.
+    pub fn participle(self) -> &'static str {
+        match self {
+            Self::Undo => "undone",
+            Self::Redo => "redone",
+        }
+    }
+}
+
+/// Where the profile stands, and so how it can be changed.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// Mounted nowhere.
+    Free,
+    /// This process runs in it.
+    Here,
+    /// Entered; this process is outside.
+    Entered(enter::Holder),
+}
+
+/// A plan with everything that keeps it true: the pool's lock, and the snapshot it was made from.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What would be done.
+    pub plan: Plan,
+    pub(super) verb: Verb,
+    pub(super) sides: Sides,
+    pub(super) standing: Standing,
+    pub(super) staging: Staging,
+    pub(super) _lock: PoolLock,
+}
+
+impl Prepared {
+    /// Drops the plan without doing anything.
+    ///
+    /// # Errors
+    ///
+    /// The staging directory cannot be deleted; `recover` tries again.
+    pub fn cancel(self) -> Result<()> {
+        self.staging.discard()
+    }
+}
+
+/// Makes the plan for taking one transaction of `profile` back. With `exact`, what changed
+/// meanwhile is taken back as well.
+///
+/// # Errors
+///
+/// There is no such transaction, it cannot be taken back, the profile is mounted where it cannot be
+/// reached, or another command holds the pool.
+pub fn prepare(
+    pool: &Pool,
+    journal: &Journal,
+    profile: &ProfileFile,
+    verb: Verb,
+    which: Which,
+    exact: bool,
+) -> Result<Prepared> {
+    let lock = pool.lock()?;
+    let standing = standing(pool, profile)?;
+    let transaction = choose(journal, profile, verb, which)?;
+    refuse_open(journal, profile)?;
+    let sides = sides::sides(pool, &transaction, verb.participle())?;
+    require_present_base(profile, &sides, &transaction, verb)?;
+    let staging = Staging::begin(pool)?;
+    match make_plan(
+        pool,
+        journal,
+        profile,
+        &transaction,
+        &sides,
+        &standing,
+        &staging,
+        exact,
+    ) {
+        Ok(plan) => Ok(Prepared {
+            plan,
+            verb,
+            sides,
+            standing,
+            staging,
+            _lock: lock,
+        }),
+        Err(error) => match staging.discard() {
+            Ok(()) => Err(error),
+            Err(rollback) => Err(Error::RollbackFailed {
+                failed: Box::new(error),
+                rollback: Box::new(rollback),
+            }),
+        },
+    }
+}
+
+/// Where the profile is mounted, if anywhere.
+fn standing(pool: &Pool, profile: &ProfileFile) -> Result<Standing> {
+    if Session::current()?.is_some_and(|session| session.profile == profile.id) {
+        return Ok(Standing::Here);
+    }
+    if let Some(holder) = enter::holder(pool, &profile.id)? {
+        return Ok(Standing::Entered(holder));
+    }
+    match in_use::of_profile(pool, profile)? {
+        Some(by) => Err(Error::ProfileInUse {
+            name: profile.name.to_string(),
+            by,
+        }),
+        None => Ok(Standing::Free),
+    }
+}
+
+/// A transaction that is still going on would be torn in the middle.
+fn refuse_open(journal: &Journal, profile: &ProfileFile) -> Result<()> {
+    if journal.open_transactions(Some(&profile.id))?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::PackageManagerBusy {
+        name: profile.name.to_string(),
+    })
+}
+
+fn require_present_base(
+    profile: &ProfileFile,
+    sides: &Sides,
+    transaction: &Transaction,
+    verb: Verb,
+) -> Result<()> {
+    if crate::profile::read_file(&sides.pre)?.base == profile.base {
+        return Ok(());
+    }
+    Err(Error::NotUndoable {
+        number: transaction.number,
+        participle: verb.participle(),
+        detail: "the profile has moved to another base since".into(),
+    })
+}
+
+#[allow(clippy::too_many_arguments)]
+fn make_plan(
+    pool: &Pool,
+    journal: &Journal,
+    profile: &ProfileFile,
+    transaction: &Transaction,
+    sides: &Sides,
+    standing: &Standing,
+    staging: &Staging,
+    exact: bool,
+) -> Result<Plan> {
+    let now = staging.part(NOW);
+    btrfs::snapshot(&pool.layout().profile(&profile.id), &now, true)?;
+    let made = sides::made(pool, journal, transaction, sides)?;
+    let state = state_paths::of(profile);
+    let since = delta::between(
+        pool,
+        (&sides.post, &sides.base),
+        (&now, &sides.base),
+        &state,
+    )?;
+    let attributed: Vec<bool> = made
+        .verdicts
+        .iter()
+        .map(|verdict| exact || verdict.is_attributed())
+        .collect();
+    let world = World {
+        before: View::read_only(pool, &sides.pre, &sides.base)?,
+        now: View::read_only(pool, &now, &sides.base)?,
+    };
+    let sorted = plan::sort(&made.delta, &attributed, &since, &world)?;
+    let nothing_else = since.changes.is_empty() && sorted.meanwhile.is_empty();
+    let method = match standing {
+        Standing::Free if nothing_else => Method::Exchange,
+        Standing::Free => Method::Staged,
+        Standing::Here | Standing::Entered(_) => Method::Live,
+    };
+    let later = later(journal, profile, transaction)?;
+    let mut conflicts = sorted.conflicts;
+    if !conflicts.is_empty() {
+        name_culprits(pool, journal, &later, &mut conflicts)?;
+    }
+    Ok(Plan {
+        transaction: transaction.clone(),
+        profile: profile.clone(),
+        method,
+        restore: sorted.restore,
+        times: sorted.times,
+        meanwhile: sorted.meanwhile,
+        already: sorted.already,
+        conflicts,
+        later: later.iter().map(|transaction| transaction.number).collect(),
+    })
+}
+
+/// Later transactions of the profile that are in force, newest first.
+fn later(
+    journal: &Journal,
+    profile: &ProfileFile,
+    transaction: &Transaction,
+) -> Result<Vec<Transaction>> {
+    Ok(journal.transactions(&Filter {
+        profile: Some(profile.id.clone()),
+        after: Some(transaction.number),
+        states: vec![State::Done, State::Failed, State::Interrupted],
+        ..Filter::default()
+    })?)
+}
+
+/// Says for every conflict which later transactions changed the path.
+fn name_culprits(
+    pool: &Pool,
+    journal: &Journal,
+    later: &[Transaction],
+    conflicts: &mut [plan::Conflict],
+) -> Result<()> {
+    for transaction in later {
+        let delta = match sides::sides(pool, transaction, "compared") {
+            Ok(sides) => sides::made(pool, journal, transaction, &sides)?.delta,
+            // A rename or a collected snapshot has nothing to compare; the conflict stands all the same.
+            Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => Delta::default(),
+            Err(error) => return Err(error),
+        };
+        for conflict in conflicts.iter_mut() {
+            if delta.get(&conflict.path).is_some() {
+                conflict.by.push(transaction.number);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The merged trees before the transaction and now.
+struct World {
+    before: View,
+    now: View,
+}
+
+impl Present for World {
+    fn is_as_before(&self, path: &Path) -> Result<bool> {
+        let (before, now) = (
+            tree::lstat(&join(&self.before, path))?,
+            tree::lstat(&join(&self.now, path))?,
+        );
+        match (before, now) {
+            (None, None) => Ok(true),
+            (Some(a), Some(b)) => {
+                let kind = delta::differs(self.before.path(), self.now.path(), path, &a, &b)?;
+                Ok(kind.is_none_or(|kind| kind == delta::ChangeKind::Times))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn is_directory(&self, path: &Path) -> Result<bool> {
+        Ok(tree::lstat(&join(&self.now, path))?.is_some_and(|meta| meta.kind == Kind::Directory))
+    }
+}
+
+fn join(view: &View, path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() {
+        view.path().to_path_buf()
+    } else {
+        view.path().join(path)
+    }
+}
