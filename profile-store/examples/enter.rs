@@ -41,7 +41,12 @@ fn main() -> ExitCode {
 }
 
 fn work(words: &[OsString]) -> Result<u8, Box<dyn Error>> {
-    let text = |index: usize| words.get(index).and_then(|word| word.to_str()).ok_or("an argument is missing");
+    let text = |index: usize| {
+        words
+            .get(index)
+            .and_then(|word| word.to_str())
+            .ok_or("an argument is missing")
+    };
     let image = PathBuf::from(text(1)?);
     match text(0)? {
         "pool" => make_pool(&image, text(2)?.parse()?, text(3)?.parse()?)?,
@@ -67,9 +72,12 @@ fn work(words: &[OsString]) -> Result<u8, Box<dyn Error>> {
         }
         "look" => {
             let pool = open(&image)?;
-            let holder = enter::holder(&pool, &profile::find(&pool, text(2)?)?.id)?.ok_or("nobody has it")?;
+            let holder = enter::holder(&pool, &profile::find(&pool, text(2)?)?.id)?
+                .ok_or("nobody has it")?;
             let path = text(3)?;
-            let found = enter::in_holder(&holder, || std::fs::read_to_string(path).map_err(|error| error.to_string()))??;
+            let found = enter::in_holder(&holder, || {
+                std::fs::read_to_string(path).map_err(|error| error.to_string())
+            })??;
             print!("{found}");
         }
         other => return Err(format!("{other}: unknown").into()),
@@ -82,15 +90,23 @@ fn open(image: &Path) -> Result<Pool, Box<dyn Error>> {
 }
 
 fn make_pool(image: &Path, bytes: u64, inode_floor: u64) -> Result<(), Box<dyn Error>> {
-    let options =
-        CreateOptions { size: Some(bytes), force: false, inode_floor, label: "test".into(), now: Time::now() };
+    let options = CreateOptions {
+        size: Some(bytes),
+        force: false,
+        inode_floor,
+        label: "test".into(),
+        now: Time::now(),
+    };
     pool::create(image, &options, &mut Silent)?;
     Ok(())
 }
 
 fn add_base(pool: &Pool, version: &str, from: &Path) -> Result<(), Box<dyn Error>> {
-    let source =
-        if from.is_dir() { Source::Directory(from.to_path_buf()) } else { Source::Tar(from.to_path_buf()) };
+    let source = if from.is_dir() {
+        Source::Directory(from.to_path_buf())
+    } else {
+        Source::Tar(from.to_path_buf())
+    };
     let request = AddBase {
         version: version.parse()?,
         source,
@@ -117,8 +133,12 @@ fn make_profile(pool: &Pool, name: &str) -> Result<(), Box<dyn Error>> {
             soft_reboots: 0,
         },
     };
-    let request =
-        CreateProfile { name: name.parse()?, base: None, description: String::new(), kind: Kind::User };
+    let request = CreateProfile {
+        name: name.parse()?,
+        base: None,
+        description: String::new(),
+        kind: Kind::User,
+    };
     profile::create(pool, &request, &actor, Time::now())?;
     Ok(())
 }
