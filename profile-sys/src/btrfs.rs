@@ -80,21 +80,48 @@ pub struct Usage {
     pub total: u64,
     /// Free, an estimate: btrfs cannot know how it will be used.
     pub free: u64,
-    /// Free to write to: 0 already when btrfs has no room left for metadata.
+    /// Free for file data, an estimate. Not 0 when metadata has no room: see [`Usage::metadata_free`].
     pub available: u64,
+    /// Of btrfs: the bytes set aside neither for data nor for metadata yet.
+    pub unallocated: u64,
+    /// Of btrfs: what is free of the space set aside for metadata, the kernel's own reserve left out. When this and
+    /// `unallocated` are used up, nothing can be made any more, whatever `available` says.
+    pub metadata_free: u64,
 }
 
-/// How full the filesystem of `path` is.
+/// `BTRFS_BLOCK_GROUP_METADATA` and `BTRFS_SPACE_INFO_GLOBAL_RSV`.
+const METADATA: u64 = 1 << 2;
+const GLOBAL_RESERVE: u64 = 1 << 49;
+
+/// How full the filesystem of `path` is. Elsewhere than on btrfs, `unallocated` and `metadata_free` are `free`.
 ///
 /// # Errors
 /// When the path cannot be examined.
 pub fn usage(path: &Path) -> Result<Usage> {
-    let info =
-        statvfs(path).map_err(|error| Error::io("measure the filesystem of", path, error))?;
+    const VERB: &str = "measure the filesystem of";
+    let info = statvfs(path).map_err(|error| Error::io(VERB, path, error))?;
     let unit = info.fragment_size();
-    Ok(Usage {
+    let free = info.blocks_free() * unit;
+    let mut usage = Usage {
         total: info.blocks() * unit,
-        free: info.blocks_free() * unit,
+        free,
         available: info.blocks_available() * unit,
-    })
+        unallocated: free,
+        metadata_free: free,
+    };
+    if is_btrfs(path)? {
+        let file = open(VERB, path)?;
+        let failed = |error| Error::io(VERB, path, error);
+        usage.unallocated = raw::unallocated(file.as_fd()).map_err(failed)?;
+        let mut reserve = 0;
+        for (flags, set_aside, used) in raw::space_info(file.as_fd()).map_err(failed)? {
+            if flags & GLOBAL_RESERVE != 0 {
+                reserve = set_aside.saturating_sub(used);
+            } else if flags & METADATA != 0 {
+                usage.metadata_free = set_aside.saturating_sub(used);
+            }
+        }
+        usage.metadata_free = usage.metadata_free.saturating_sub(reserve);
+    }
+    Ok(usage)
 }

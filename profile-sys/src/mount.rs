@@ -12,7 +12,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
-pub use overlay::{Overlay, mount_overlay};
+pub use overlay::{Overlay, mount_overlay, verify_overlay};
 
 use crate::{Error, Result, fault};
 

@@ -10,16 +10,17 @@ use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use linux_raw_sys::btrfs::{
-    btrfs_ioctl_fs_info_args, btrfs_ioctl_get_subvol_info_args,
+    btrfs_ioctl_dev_info_args, btrfs_ioctl_fs_info_args, btrfs_ioctl_get_subvol_info_args,
     btrfs_ioctl_get_subvol_rootref_args, btrfs_ioctl_ino_lookup_args, btrfs_ioctl_search_args_v2,
-    btrfs_ioctl_search_key, btrfs_ioctl_send_args, btrfs_ioctl_vol_args, btrfs_ioctl_vol_args_v2,
+    btrfs_ioctl_search_key, btrfs_ioctl_send_args, btrfs_ioctl_space_args, btrfs_ioctl_space_info,
+    btrfs_ioctl_vol_args, btrfs_ioctl_vol_args_v2,
 };
 use linux_raw_sys::general::file_clone_range;
 use linux_raw_sys::ioctl::{
-    BTRFS_IOC_FS_INFO, BTRFS_IOC_GET_SUBVOL_INFO, BTRFS_IOC_GET_SUBVOL_ROOTREF,
+    BTRFS_IOC_DEV_INFO, BTRFS_IOC_FS_INFO, BTRFS_IOC_GET_SUBVOL_INFO, BTRFS_IOC_GET_SUBVOL_ROOTREF,
     BTRFS_IOC_INO_LOOKUP, BTRFS_IOC_SEND, BTRFS_IOC_SNAP_CREATE_V2, BTRFS_IOC_SNAP_DESTROY,
-    BTRFS_IOC_SUBVOL_CREATE_V2, BTRFS_IOC_SUBVOL_GETFLAGS, BTRFS_IOC_SUBVOL_SETFLAGS,
-    BTRFS_IOC_SYNC, BTRFS_IOC_TREE_SEARCH_V2, FICLONE, FICLONERANGE,
+    BTRFS_IOC_SPACE_INFO, BTRFS_IOC_SUBVOL_CREATE_V2, BTRFS_IOC_SUBVOL_GETFLAGS,
+    BTRFS_IOC_SUBVOL_SETFLAGS, BTRFS_IOC_SYNC, BTRFS_IOC_TREE_SEARCH_V2, FICLONE, FICLONERANGE,
 };
 use linux_raw_sys::loop_device::{
     LOOP_CONFIGURE, LOOP_CTL_GET_FREE, LOOP_GET_STATUS64, loop_config, loop_info64,
@@ -166,6 +167,46 @@ pub(crate) fn filesystem_uuid(fd: BorrowedFd<'_>) -> io::Result<[u8; 16]> {
     let mut info: btrfs_ioctl_fs_info_args = zeroed();
     ioctl_with(fd, BTRFS_IOC_FS_INFO, &mut info)?;
     Ok(info.fsid)
+}
+
+/// The kinds of space: (flags, bytes set aside, bytes used).
+pub(crate) fn space_info(fd: BorrowedFd<'_>) -> io::Result<Vec<(u64, u64, u64)>> {
+    const HEADER_WORDS: usize = mem::size_of::<btrfs_ioctl_space_args>() / 8;
+    const SLOT_WORDS: usize = mem::size_of::<btrfs_ioctl_space_info>() / 8;
+    // Far more kinds than there are; those beyond would be left out, not written over the end.
+    const SLOTS: usize = 64;
+    let mut words = vec![0u64; HEADER_WORDS + SLOTS * SLOT_WORDS];
+    words[0] = SLOTS as u64;
+    // SAFETY: the vector is aligned as the structure of u64s is, and has the room that `space_slots`, its
+    // first word, promises.
+    result(unsafe {
+        libc::ioctl(
+            fd.as_raw_fd(),
+            c_ulong::from(BTRFS_IOC_SPACE_INFO) as _,
+            words.as_mut_ptr(),
+        )
+    })?;
+    let found = usize::try_from(words[1]).unwrap_or(0).min(SLOTS);
+    let slots = words[HEADER_WORDS..].chunks_exact(SLOT_WORDS).take(found);
+    Ok(slots.map(|slot| (slot[0], slot[1], slot[2])).collect())
+}
+
+/// The bytes of all devices that belong to no kind of space yet.
+pub(crate) fn unallocated(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut info: btrfs_ioctl_fs_info_args = zeroed();
+    ioctl_with(fd, BTRFS_IOC_FS_INFO, &mut info)?;
+    let mut sum = 0;
+    for id in 1..=info.max_id {
+        let mut device: btrfs_ioctl_dev_info_args = zeroed();
+        device.devid = id;
+        match ioctl_with(fd, BTRFS_IOC_DEV_INFO, &mut device) {
+            Ok(_) => sum += device.total_bytes.saturating_sub(device.bytes_used),
+            // Numbers of removed devices are not given again.
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sum)
 }
 
 pub(crate) fn sync_filesystem(fd: BorrowedFd<'_>) -> io::Result<()> {

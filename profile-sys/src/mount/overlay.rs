@@ -32,18 +32,23 @@ pub struct Overlay<'a> {
     pub same_filesystem: bool,
 }
 
-/// The options whose default a module parameter sets: name, value forced, the parameter, and what its `Y`
-/// stands for (`N` stands for off).
-const FORCED: [(&str, &str, &str, &str); 3] = [
+/// The options that are forced off; each has a module parameter of the same name with its default.
+const FORCED: [(&str, &str); 3] = [
     // index and nfs_export tie an upper to the base it was first mounted on.
-    ("index", "off", "index", "on"),
-    ("nfs_export", "off", "nfs_export", "on"),
+    ("index", "off"),
+    ("nfs_export", "off"),
     // metacopy leaves file data in a base that may be replaced.
-    ("metacopy", "off", "metacopy", "on"),
+    ("metacopy", "off"),
 ];
 
-/// Options that must not be in force whatever the defaults are.
-const FORBIDDEN: [&str; 3] = ["volatile", "userxattr", "verity"];
+/// What must not be in force whatever the defaults are, as the kernel shows it: volatile drops every sync
+/// (newer kernels call it fsync=volatile), userxattr lets users forge overlayfs's marks, verity needs metacopy.
+const FORBIDDEN: [(&str, &[&str]); 4] = [
+    ("volatile", &[""]),
+    ("fsync", &["volatile"]),
+    ("userxattr", &[""]),
+    ("verity", &["on", "require"]),
+];
 
 /// The most mount(2) accepts as options.
 const OPTIONS_LIMIT: usize = 4095;
@@ -75,7 +80,7 @@ impl Overlay<'_> {
             options.extend(b",workdir=");
             escape_into(&mut options, work);
         }
-        for (name, value, ..) in FORCED {
+        for (name, value) in FORCED {
             options.extend(format!(",{name}={value}").into_bytes());
         }
         options.extend(format!(",redirect_dir=nofollow,xino={}", self.xino()).into_bytes());
@@ -126,11 +131,24 @@ pub fn mount_overlay(overlay: &Overlay<'_>, target: &Path) -> Result<()> {
         outcome => outcome,
     }
     .map_err(|error| Error::io(VERB, target, error))?;
-    verify(overlay, target).map_err(|cause| rolled_back(cause, target))
+    verify_overlay(overlay, target).map_err(|cause| rolled_back(cause, target))
 }
 
-/// Reads back the mount just made on `target` and compares it with what was asked for.
-fn verify(overlay: &Overlay<'_>, target: &Path) -> Result<()> {
+/// Reads back the overlay mounted on `target` and compares it with what `overlay` asks for: the source and every
+/// option that matters.
+///
+/// # Errors
+/// [`Error::OptionsNotForced`]; when /proc or /sys cannot be read.
+pub fn verify_overlay(overlay: &Overlay<'_>, target: &Path) -> Result<()> {
+    match verify_once(overlay, target) {
+        // The kernel shows what differs from a default, and a default may have been changed between
+        // reading one and the other. A real difference is there the second time too.
+        Err(Error::OptionsNotForced { .. }) => verify_once(overlay, target),
+        outcome => outcome,
+    }
+}
+
+fn verify_once(overlay: &Overlay<'_>, target: &Path) -> Result<()> {
     let mount = mounted_on(target)?;
     let refuse = |wanted: &str, found: &str| {
         Err(Error::OptionsNotForced {
@@ -143,15 +161,18 @@ fn verify(overlay: &Overlay<'_>, target: &Path) -> Result<()> {
         return refuse(&overlay.source, &mount.source.to_string_lossy());
     }
     let shown = options_of(&mount.super_options);
-    for name in FORBIDDEN {
-        if let Some(value) = shown.get(name).filter(|value| **value != "off") {
-            return refuse(&format!("no {name}"), &format!("{name}={value}"));
+    for (name, values) in FORBIDDEN {
+        if let Some(value) = shown.get(name).filter(|value| values.contains(value)) {
+            return refuse(
+                &format!("no {name}"),
+                format!("{name}={value}").trim_end_matches('='),
+            );
         }
     }
-    for (name, wanted, parameter, when_set) in FORCED {
+    for (name, wanted) in FORCED {
         let found = match shown.get(name) {
             Some(value) => (*value).to_owned(),
-            None if module_parameter(parameter)? => when_set.to_owned(),
+            None if module_parameter(name)? => "on".to_owned(),
             None => "off".to_owned(),
         };
         if found != wanted {
@@ -164,8 +185,9 @@ fn verify(overlay: &Overlay<'_>, target: &Path) -> Result<()> {
         None if module_parameter("redirect_always_follow")? => "follow".to_owned(),
         None => "nofollow".to_owned(),
     };
-    // Kernels that follow nothing by default call the same behaviour "off".
-    if found != "nofollow" && (found != "off" || module_parameter("redirect_always_follow")?) {
+    // Kernels before 6.5 show nofollow as "off" where nothing is followed by default.
+    let same = found == "off" && !module_parameter("redirect_always_follow")?;
+    if found != "nofollow" && !same {
         return refuse("redirect_dir=nofollow", &format!("redirect_dir={found}"));
     }
     // Shown only when layers are on several filesystems; "on" alone is unsound.
