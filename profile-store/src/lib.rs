@@ -14,6 +14,8 @@
 
 pub mod actor;
 pub mod base;
+pub mod changes;
+pub mod check;
 pub mod delta;
 pub mod enter;
 pub mod error;
@@ -25,13 +27,13 @@ pub mod package_database;
 pub mod pool;
 pub mod profile;
 pub mod progress;
-// pub mod recover;
+pub mod recover;
 pub mod replacement;
 pub mod session;
 pub mod staging;
 pub mod state_paths;
-// pub mod status;
-// pub mod transaction;
+pub mod status;
+pub mod transaction;
 pub mod undo;
 pub mod view;
 

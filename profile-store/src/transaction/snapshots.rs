@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use profile_db::journal::{self, Journal};
 use profile_db::model::{SnapshotName, TransactionNumber};
 use profile_sys::{btrfs, file};
 
@@ -59,6 +60,42 @@ pub fn pre(world: &World<'_>, number: TransactionNumber) -> Result<Option<PathBu
 /// The directory cannot be looked at.
 pub fn post(world: &World<'_>, number: TransactionNumber) -> Result<Option<PathBuf>> {
     existing(world.snapshot(SnapshotName::Post(number)))
+}
+
+/// Writes down that the snapshot before exists.
+///
+/// # Errors
+///
+/// The journal cannot be written.
+pub fn record_pre(journal: &Journal, number: TransactionNumber) -> journal::Result<()> {
+    journal.set_pre(number, &SnapshotName::Pre(number).to_string())
+}
+
+/// Writes down which snapshot after there is.
+///
+/// # Errors
+///
+/// The journal cannot be written.
+pub fn record_post(
+    journal: &Journal,
+    number: TransactionNumber,
+    post: Option<SnapshotName>,
+) -> journal::Result<()> {
+    journal.set_post(number, post.map(|name| name.to_string()).as_deref())
+}
+
+/// Writes down both.
+///
+/// # Errors
+///
+/// The journal cannot be written.
+pub fn record(
+    journal: &Journal,
+    number: TransactionNumber,
+    post: SnapshotName,
+) -> journal::Result<()> {
+    record_pre(journal, number)?;
+    record_post(journal, number, Some(post))
 }
 
 /// Deletes both snapshots of a transaction that is none.

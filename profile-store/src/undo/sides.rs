@@ -1,9 +1,8 @@
 //! The two snapshots of a transaction, and what changed between them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use conffile_diff::attribution::Verdict;
-use profile_db::ProfileFile;
 use profile_db::journal::{Journal, Transaction, TransactionKind};
 use profile_sys::file;
 
@@ -108,15 +107,4 @@ pub fn made(
         ],
     };
     Ok(Made { delta, verdicts })
-}
-
-/// The base that a snapshot of a profile stands on.
-///
-/// # Errors
-///
-/// The snapshot's profile file or the base cannot be used.
-pub fn base_of(pool: &Pool, snapshot: &Path) -> Result<(ProfileFile, PathBuf)> {
-    let profile = profile::read_file(snapshot)?;
-    let (base, _) = profile::base_for(pool, &profile)?;
-    Ok((profile, base))
 }

@@ -1,0 +1,117 @@
+//! The changed paths of transactions, kept in the journal so that they outlive the snapshots.
+
+use std::os::unix::ffi::OsStrExt;
+
+use conffile_diff::attribution::{Reason, Verdict};
+use profile_db::ProfileFile;
+use profile_db::journal::{self, ChangeRow, FileType, Filter, Journal, Transaction};
+use profile_sys::tree::{Kind, Meta};
+
+use crate::delta::{Change, ChangeKind};
+use crate::error::{Error, Result};
+use crate::pool::Pool;
+use crate::progress::Progress;
+use crate::undo::{made, sides};
+
+/// The changed paths of a transaction: from the journal, else compared now and, when the journal is
+/// open for writing, stored there.
+///
+/// # Errors
+///
+/// The transaction has no snapshots and no stored list, or they cannot be compared.
+pub fn of(pool: &Pool, journal: &Journal, transaction: &Transaction) -> Result<Vec<ChangeRow>> {
+    if let Some(rows) = journal.changes(transaction.number)? {
+        return Ok(rows);
+    }
+    let sides = sides(pool, transaction, "compared")?;
+    let made = made(pool, journal, transaction, &sides)?;
+    let rows: Vec<ChangeRow> = made
+        .delta
+        .changes
+        .iter()
+        .zip(&made.verdicts)
+        .filter(|(change, _)| change.kind != ChangeKind::Times)
+        .map(|(change, verdict)| row(change, verdict))
+        .collect();
+    if journal.access() == journal::Access::ReadWrite && transaction.ended.is_some() {
+        journal.store_changes(transaction.number, &rows)?;
+    }
+    Ok(rows)
+}
+
+/// Compares and stores the paths of every transaction of a profile that has no list yet, so that the
+/// history can be asked for a path.
+///
+/// # Errors
+///
+/// As [`of`], apart from transactions that have nothing to compare.
+pub fn ensure(pool: &Pool, journal: &Journal, profile: &ProfileFile, progress: &mut dyn Progress) -> Result<()> {
+    let mut missing = Vec::new();
+    let filter = Filter { profile: Some(profile.id.clone()), ..Filter::default() };
+    journal.each_transaction(&filter, |transaction| {
+        if transaction.pre.is_some() && transaction.post.is_some() {
+            missing.push(transaction);
+        }
+        std::ops::ControlFlow::Continue(())
+    })?;
+    let total = missing.len() as u64;
+    progress.begin("comparing transactions");
+    for (count, transaction) in missing.iter().enumerate() {
+        progress.advance(count as u64, Some(total));
+        if journal.changes_count(transaction.number)?.is_some() {
+            continue;
+        }
+        match of(pool, journal, transaction) {
+            Ok(_) | Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn row(change: &Change, verdict: &Verdict) -> ChangeRow {
+    ChangeRow {
+        path: [b"/", change.path.as_os_str().as_bytes()].concat(),
+        change: match change.kind {
+            ChangeKind::Added => journal::Change::Created,
+            ChangeKind::Removed => journal::Change::Removed,
+            ChangeKind::Type => journal::Change::Type,
+            ChangeKind::Content => journal::Change::Content,
+            ChangeKind::Metadata | ChangeKind::Times => journal::Change::Metadata,
+        },
+        before: change.old.as_ref().map(file_type),
+        after: change.new.as_ref().map(file_type),
+        attribution: match verdict {
+            Verdict::Attributed(reason) => Some(words(reason)),
+            Verdict::ChangedMeanwhile => None,
+        },
+    }
+}
+
+fn file_type(meta: &Meta) -> FileType {
+    match meta.kind {
+        Kind::File => FileType::File,
+        Kind::Directory => FileType::Directory,
+        Kind::Symlink => FileType::Symlink,
+        Kind::CharDevice => FileType::CharDevice,
+        Kind::BlockDevice => FileType::BlockDevice,
+        Kind::Fifo => FileType::Fifo,
+        Kind::Socket => FileType::Socket,
+    }
+}
+
+/// Why a path belongs to a transaction, in a few words.
+fn words(reason: &Reason) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match reason {
+        Reason::Owned { package } => format!("shipped by {package}"),
+        Reason::Conffile { package } => format!("conffile of {package}"),
+        Reason::Distribution => "below /usr".into(),
+        Reason::Database { name } => (*name).into(),
+        Reason::WithDirectory { directory } => format!("with its directory {}", text(directory)),
+        Reason::NamedByScript { package } => format!("named by a script of {package}"),
+        Reason::InsideDirectory { directory } => format!("inside {}", text(directory)),
+        Reason::NamedAfterPackage { package } => format!("named after {package}"),
+        Reason::HoldsOnlyAttributed => "part of the change".into(),
+    }
+}

@@ -1,0 +1,252 @@
+//! Recovery: what an interrupted change left is finished or taken back; idempotent.
+//!
+//! Runs at boot, and whenever a command finds something pending. Old or new, never a mixture:
+//! each pending operation of the journal says what it was about, and the disk says how far it came.
+
+use profile_db::journal::{Durability, Journal, Pending, Transaction, TransactionKind};
+use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
+use profile_sys::{btrfs, file};
+
+use crate::error::{Error, Result};
+use crate::operation::Intent;
+use crate::pool::{Pool, PoolLock};
+use crate::replacement::Recovered;
+use crate::transaction::{self, World, materialise};
+use crate::view::View;
+use crate::{base, in_use, profile, replacement, staging, undo};
+
+/// What recovery did, in the user's words.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Changes that were finished.
+    pub finished: Vec<String>,
+    /// Changes that were taken back.
+    pub taken_back: Vec<String>,
+    /// Package transactions that were found without an end, and are recorded as interrupted now.
+    pub interrupted: Vec<TransactionNumber>,
+    /// Package changes that no hook saw, and are recorded now.
+    pub noticed: Vec<TransactionNumber>,
+    /// Garbage of crashes that was collected.
+    pub collected: usize,
+    /// What cannot be recovered now, with the reason.
+    pub left: Vec<String>,
+}
+
+impl Report {
+    /// Whether anything was done or found.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What the journal says is pending, without doing anything about it.
+///
+/// # Errors
+///
+/// The journal cannot be read.
+pub fn pending(journal: &Journal) -> Result<Vec<String>> {
+    Ok(journal.pending_operations()?.iter().map(words).collect())
+}
+
+fn words(pending: &Pending) -> String {
+    let profile = pending.operation.profile.as_ref().map(|id| format!(" of profile {id}")).unwrap_or_default();
+    match pending.operation.transaction {
+        Some(number) => format!("{}{profile} (transaction {number})", pending.operation.kind),
+        None => format!("{}{profile}", pending.operation.kind),
+    }
+}
+
+/// Finishes or takes back everything that a crash left in the pool.
+///
+/// # Errors
+///
+/// The journal or the pool cannot be read at all; a single change that cannot be recovered is in
+/// [`Report::left`].
+pub fn run(pool: &Pool, now: Time) -> Result<Report> {
+    let lock = pool.lock()?;
+    run_locked(pool, &lock, now)
+}
+
+/// As [`run`], with the pool's lock held by the caller.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_locked(pool: &Pool, lock: &PoolLock, now: Time) -> Result<Report> {
+    let journal = pool.journal()?;
+    let mut report = Report::default();
+    for pending in journal.pending_operations()? {
+        if let Err(error) = operation(pool, &journal, &pending, now, &mut report) {
+            report.left.push(format!("{}: {error}", words(&pending)));
+        }
+    }
+    drop_own_rows(pool, &journal, &mut report)?;
+    for (id, profile) in profile::all(pool)? {
+        match profile {
+            Ok(_) => one_profile(pool, &journal, lock, &id, now, &mut report)?,
+            Err(error) => report.left.push(format!("profile {id}: {error}")),
+        }
+    }
+    let needed: Vec<String> = journal
+        .pending_operations()?
+        .iter()
+        .filter_map(|pending| intent(pending).ok().flatten())
+        .filter_map(|intent| intent.staging().map(ToOwned::to_owned))
+        .collect();
+    report.collected += staging::collect(pool.layout(), &|word| needed.iter().any(|one| one == word))?;
+    report.collected += orphan_base_files(pool)?;
+    pool.commit()?;
+    Ok(report)
+}
+
+fn intent(pending: &Pending) -> Result<Option<Intent>> {
+    Intent::from_record(&pending.operation.kind, &pending.operation.payload)
+}
+
+/// Finishes or takes back one operation.
+fn operation(pool: &Pool, journal: &Journal, pending: &Pending, now: Time, report: &mut Report) -> Result<()> {
+    let Some(intent) = intent(pending)? else {
+        return package_operation(pool, journal, pending, report);
+    };
+    if held(pool, &intent)? {
+        // Another command is at work on it right now.
+        return Ok(());
+    }
+    let finished = match &intent {
+        Intent::Make { profile, staging } => {
+            let whole = profile::finish_making(pool, profile, staging)?;
+            end_row(journal, pending, whole, now)?;
+            whole
+        }
+        Intent::Replace { profile, staging, old, old_state, ending } => {
+            let parts = (profile, staging.as_str(), *old, *old_state, ending);
+            replacement::recover(pool, journal, pending.id, parts, now)? == Recovered::Finished
+        }
+        Intent::Delete { profile, trash } => {
+            profile::finish_deletion(pool, profile, trash)?;
+            end_row(journal, pending, true, now)?;
+            true
+        }
+        Intent::Restore { profile, trash, deletion } => {
+            profile::finish_restoration(pool, profile, trash)?;
+            if let Some(number) = pending.operation.transaction {
+                journal.mark_undone(*deletion, number)?;
+            }
+            end_row(journal, pending, true, now)?;
+            true
+        }
+        Intent::Replay { profile, task, ending } => {
+            let profile = profile::read(pool, profile)?;
+            in_use::require_free(pool, &profile)?;
+            undo::replay_offline(pool, &profile, task)?;
+            undo::finish_replay(pool, journal, pending.id, &profile, ending.clone(), now)?;
+            true
+        }
+    };
+    let list = if finished { &mut report.finished } else { &mut report.taken_back };
+    list.push(words(pending));
+    Ok(())
+}
+
+/// Whether a living process works on the intent: it holds the staging directory's lock.
+fn held(pool: &Pool, intent: &Intent) -> Result<bool> {
+    let Some(word) = intent.staging() else { return Ok(false) };
+    if !file::exists(&pool.layout().staging().join(word))? {
+        return Ok(false);
+    }
+    Ok(staging::Staging::take_over(pool.layout(), word)?.is_none())
+}
+
+/// Closes the row of one of our own commands: done, or dropped when it never happened.
+fn end_row(journal: &Journal, pending: &Pending, finished: bool, now: Time) -> Result<()> {
+    use profile_db::journal::{Finish, Outcome};
+    journal.batch(Durability::Durable, |journal| {
+        if let Some(number) = pending.operation.transaction {
+            if finished {
+                journal.finish(number, &Finish { outcome: Outcome::Done, ended: Some(now), problem: None })?;
+            } else {
+                journal.drop_empty(number)?;
+            }
+        }
+        journal.complete(pending.id)
+    })?;
+    Ok(())
+}
+
+/// An operation of the hooks: directories that were being prepared before dpkg unpacked.
+fn package_operation(pool: &Pool, journal: &Journal, pending: &Pending, report: &mut Report) -> Result<()> {
+    let id = pending.operation.profile.as_ref().ok_or_else(|| Error::NeedsRecover { what: words(pending) })?;
+    let profile = profile::read(pool, id)?;
+    in_use::require_free(pool, &profile)?;
+    let (base, _) = profile::base_for(pool, &profile)?;
+    let merged = View::writable(pool, &pool.layout().profile(id), &base)?;
+    materialise::finish(journal, pending, merged.path())?;
+    merged.close()?;
+    report.finished.push(words(pending));
+    Ok(())
+}
+
+/// Rows of our own commands whose process died before it recorded an intent: nothing happened, so
+/// the row and the snapshot it may have taken go.
+fn drop_own_rows(pool: &Pool, journal: &Journal, report: &mut Report) -> Result<()> {
+    let pending: Vec<TransactionNumber> =
+        journal.pending_operations()?.iter().filter_map(|pending| pending.operation.transaction).collect();
+    for row in journal.open_transactions(None)? {
+        let own = !matches!(row.kind, TransactionKind::Apt | TransactionKind::Dpkg);
+        if !own || pending.contains(&row.number) || is_alive(&row)? {
+            continue;
+        }
+        for name in [SnapshotName::Pre(row.number), SnapshotName::Post(row.number)] {
+            let path = pool.layout().snapshot(&row.profile, name);
+            if file::exists(&path)? {
+                btrfs::delete_subvolume_tree(&path)?;
+            }
+        }
+        journal.drop_empty(row.number)?;
+        report.taken_back.push(format!("{} of profile {} (transaction {})", row.kind, row.profile, row.number));
+    }
+    Ok(())
+}
+
+/// Whether the process of a row may still be at work. It held the pool's lock from before it wrote
+/// the row, and we hold that now: only this very process can be its owner.
+fn is_alive(row: &Transaction) -> Result<bool> {
+    let own = profile_sys::process::current()?;
+    Ok(row.owner.pid == own.pid && row.owner.start_time == own.start_time && row.owner.pid_ns == own.pid_ns)
+}
+
+/// Package transactions of one profile whose process is gone.
+fn one_profile(
+    pool: &Pool,
+    journal: &Journal,
+    lock: &PoolLock,
+    id: &ProfileId,
+    now: Time,
+    report: &mut Report,
+) -> Result<()> {
+    let world = World::of_profile(pool, id)?;
+    match transaction::catch_up(&world, journal, lock, now) {
+        Ok(caught) => {
+            report.interrupted.extend(caught.closed.iter().map(|closed| closed.number));
+            report.noticed.extend(caught.imported);
+            report.noticed.extend(caught.unseen);
+        }
+        Err(error) => report.left.push(format!("transactions of profile {id}: {error}")),
+    }
+    Ok(())
+}
+
+/// Base files without a base: `base add` or `base remove` was cut between the two.
+fn orphan_base_files(pool: &Pool) -> Result<usize> {
+    let layout = pool.layout();
+    let versions = base::versions(pool)?;
+    let mut removed = 0;
+    for name in file::list(&layout.base_files())? {
+        let known = versions.iter().any(|version| layout.base_file(version).file_name() == Some(name.as_os_str()));
+        if !known {
+            file::remove_file(&layout.base_files().join(&name))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}

@@ -1,0 +1,160 @@
+//! The beginning of a transaction: the row, then the snapshot.
+
+use profile_db::journal::{
+    Durability, Finish, Journal, NewTransaction, Outcome as Ended, Transaction, TransactionKind,
+};
+use profile_db::model::{Time, TransactionNumber};
+use profile_db::state::State;
+
+use super::caller::Caller;
+use super::front_end::Grouping;
+use super::{World, catch_up, package_state, reserve, rows, snapshots};
+use crate::error::{Error, Result};
+use crate::pool::PoolLock;
+
+/// A second hook of the same commit comes within moments; a later one is of another commit.
+const SAME_COMMIT_MILLISECONDS: i64 = 60_000;
+
+/// What a hook asks for.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The process and the person behind it.
+    pub caller: &'a Caller,
+    /// Apt or Dpkg.
+    pub kind: TransactionKind,
+    /// When.
+    pub now: Time,
+    /// Why no snapshot is wanted, when none is.
+    pub switched_off: Option<&'a str>,
+}
+
+/// How a transaction stands after [`begin`].
+#[derive(Debug)]
+pub enum Started {
+    /// A new one, with its snapshot.
+    Begun(TransactionNumber),
+    /// It goes on: another commit of a run, or a second hook of one commit.
+    Joined(TransactionNumber),
+    /// It is recorded, without protection because that was asked for.
+    SwitchedOff(TransactionNumber),
+    /// It is recorded, without protection because something failed.
+    Unprotected(TransactionNumber, Error),
+}
+
+/// Begins a transaction for a front end, or joins the one that goes on for it.
+///
+/// `lock` is given when the pool's lock was free: then the journal is first brought up to what is
+/// there. A hook does not wait for it. A commit of a run takes no second snapshot; the run's post is
+/// deleted with the next commit's beginning and made anew at its end.
+///
+/// # Errors
+///
+/// Nothing could be recorded. A snapshot that fails is no error here: the transaction is then
+/// recorded as unprotected.
+pub fn begin(
+    world: &World<'_>,
+    journal: &Journal,
+    lock: Option<&PoolLock>,
+    request: &Request<'_>,
+) -> Result<Started> {
+    if let Some(row) = rows::going_on(world, journal, &request.caller.owner)? {
+        if let Some(started) = join(world, journal, &row, request)? {
+            return Ok(started);
+        }
+    }
+    let caught = match lock {
+        Some(lock) => catch_up::catch_up(world, journal, lock, request.now)?,
+        None => catch_up::Caught::default(),
+    };
+    let caller = request.caller;
+    let new = NewTransaction {
+        profile: world.profile.clone(),
+        base: world.base.clone(),
+        kind: request.kind.clone(),
+        command: caller.command.clone(),
+        user: caller.user.clone(),
+        uid: caller.uid,
+        front_end: caller.front_end.clone(),
+        owner: caller.owner.clone(),
+        started: request.now,
+        undoes: None,
+        noticed: caught.noticed,
+    };
+    if let Some(reason) = request.switched_off {
+        let number =
+            reserve::with_reserve(world.pool, || begin_unprotected(journal, &new, reason))?;
+        return Ok(Started::SwitchedOff(number));
+    }
+    let number = reserve::with_reserve(world.pool, || Ok(journal.begin(&new)?))?;
+    match snapshots::take_pre(world, number).and_then(|_| Ok(snapshots::record_pre(journal, number)?)) {
+        Ok(()) => Ok(Started::Begun(number)),
+        Err(error) => {
+            reserve::with_reserve(world.pool, || {
+                let outcome = Ended::Skipped(error.to_string());
+                Ok(journal.finish(
+                    number,
+                    &Finish {
+                        outcome,
+                        ended: None,
+                        problem: None,
+                    },
+                )?)
+            })?;
+            Ok(Started::Unprotected(number, error))
+        }
+    }
+}
+
+fn begin_unprotected(
+    journal: &Journal,
+    new: &NewTransaction,
+    reason: &str,
+) -> Result<TransactionNumber> {
+    Ok(journal.batch(Durability::Durable, |journal| {
+        let number = journal.begin(new)?;
+        let outcome = Ended::Skipped(reason.to_owned());
+        journal.finish(
+            number,
+            &Finish {
+                outcome,
+                ended: None,
+                problem: None,
+            },
+        )?;
+        Ok(number)
+    })?)
+}
+
+/// Goes on with a row of the same process; `None` when that row is of an earlier commit and was
+/// closed.
+fn join(
+    world: &World<'_>,
+    journal: &Journal,
+    row: &Transaction,
+    request: &Request<'_>,
+) -> Result<Option<Started>> {
+    let number = row.number;
+    if request.caller.grouping == Grouping::Run {
+        // Before the count: with a post from before this commit and an equal count, a cut here would
+        // look like a run that had ended well.
+        journal.set_post(number, None)?;
+        journal.begin_commit(number)?;
+        if let Some(post) = snapshots::post(world, number)? {
+            snapshots::delete(&post)?;
+        }
+        return Ok(Some(Started::Joined(number)));
+    }
+    let age = request.now.as_millisecond() - row.started.as_millisecond();
+    let fresh = row.state == State::Open
+        && row.commits.ended == 0
+        && (0..SAME_COMMIT_MILLISECONDS).contains(&age);
+    if fresh {
+        if let Some(pre) = snapshots::pre(world, number)? {
+            if package_state::unchanged(&pre, &world.subvolume(), &world.base_path(&world.base))? {
+                return Ok(Some(Started::Joined(number)));
+            }
+        }
+    }
+    catch_up::close_left_open(world, journal, row)?;
+    Ok(None)
+}

@@ -1,0 +1,225 @@
+//! The end of a commit: the snapshot after it, what it did, how it went.
+
+use profile_db::journal::{
+    Durability, Finish, Journal, Outcome as Ended, Transaction, TransactionKind,
+};
+use profile_db::model::{SnapshotName, Time, TransactionNumber};
+use profile_db::redact;
+use profile_db::state::State;
+
+use super::caller::Caller;
+use super::front_end::Grouping;
+use super::notes::{About, Note};
+use super::reconcile::{drop_row, package_rows};
+use super::{World, catch_up, history, measure, rows, settled, snapshots};
+use crate::error::{Error, Result};
+use crate::pool::PoolLock;
+
+/// How a transaction stands after [`finish`].
+#[derive(Debug)]
+pub enum Finished {
+    /// There is no row for this process, and nothing changed that would need one.
+    NothingToDo,
+    /// It had changed nothing and is forgotten.
+    Dropped(TransactionNumber),
+    /// It ended, in this state.
+    Ended(TransactionNumber, State),
+    /// A commit of a run ended; the run goes on.
+    GoesOn(TransactionNumber),
+    /// It ended, and the snapshot after it could not be made.
+    WithoutPost(TransactionNumber, Error),
+}
+
+/// Ends the commit of a front end.
+///
+/// # Errors
+///
+/// The journal or a package database cannot be read or written. The row stays open then, and is
+/// closed when its process is gone.
+pub fn finish(
+    world: &World<'_>,
+    journal: &Journal,
+    lock: Option<&PoolLock>,
+    caller: &Caller,
+    kind: TransactionKind,
+    now: Time,
+) -> Result<Finished> {
+    match rows::going_on(world, journal, &caller.owner)? {
+        Some(row) if row.state == State::Skipped => {
+            finish_unprotected(world, journal, &row, caller, now)
+        }
+        Some(row) if snapshots::pre(world, row.number)?.is_some() => {
+            finish_protected(world, journal, &row, caller, now)
+        }
+        // The hook before it was killed between the row and the snapshot.
+        Some(row) => {
+            let closed = super::reconcile::close(world, journal, &row)?;
+            Ok(closed.state.map_or(Finished::Dropped(row.number), |state| {
+                Finished::Ended(row.number, state)
+            }))
+        }
+        None => finish_unbegun(world, journal, lock, caller, kind, now),
+    }
+}
+
+fn finish_protected(
+    world: &World<'_>,
+    journal: &Journal,
+    row: &Transaction,
+    caller: &Caller,
+    now: Time,
+) -> Result<Finished> {
+    let number = row.number;
+    let pre = world.snapshot(SnapshotName::Pre(number));
+    let planned = measure::planned(journal, row)?;
+    let (post_name, missing) = match snapshots::take_post(world, number) {
+        Ok(name) => (Some(name), None),
+        Err(error) => (None, Some(error)),
+    };
+    // Without it the present is measured: nothing else works on packages while this hook runs.
+    let post = post_name
+        .map_or_else(|| world.subvolume(), |name| world.snapshot(name));
+    let outcome = measure::packages(world, row, &pre, &post, &planned)?;
+    let first_commit = row.commits.begun <= 1;
+    if first_commit
+        && outcome.is_nothing()
+        && post_name.is_some()
+        && measure::is_bookkeeping_only(world, row, &pre, &post)?
+    {
+        drop_row(world, journal, number)?;
+        return Ok(Finished::Dropped(number));
+    }
+    let mut problem = outcome.problem.clone();
+    if let Some(error) = &missing {
+        let text = format!("no snapshot afterwards: {error}");
+        problem = Some(problem.map_or(text.clone(), |problem| format!("{problem}; {text}")));
+    }
+    let failed = outcome.problem.is_some() || row.state == State::Failed;
+    let command = better_command(world, row)?;
+    let goes_on = caller.grouping == Grouping::Run;
+    let state = journal.batch(Durability::Durable, |journal| {
+        snapshots::record_pre(journal, number)?;
+        snapshots::record_post(journal, number, post_name)?;
+        journal.set_packages(number, &outcome.packages)?;
+        if let Some(command) = &command {
+            journal.set_command(number, command)?;
+        }
+        journal.end_commit(number)?;
+        let ended = (!goes_on).then_some(now);
+        match (failed, goes_on) {
+            // A run is done when its process has gone.
+            (false, true) => Ok(State::Open),
+            (false, false) => journal.finish(
+                number,
+                &Finish {
+                    outcome: Ended::Done,
+                    ended,
+                    problem,
+                },
+            ),
+            (true, _) => journal.finish(
+                number,
+                &Finish {
+                    outcome: Ended::Failed,
+                    ended,
+                    problem,
+                },
+            ),
+        }
+    })?;
+    Ok(match missing {
+        Some(error) => Finished::WithoutPost(number, error),
+        None if goes_on => Finished::GoesOn(number),
+        None => Finished::Ended(number, state),
+    })
+}
+
+/// PackageKit's daemon has one command line for everything; apt's log says what it was asked to do.
+fn better_command(world: &World<'_>, row: &Transaction) -> Result<Option<String>> {
+    if row.front_end != "packagekitd" {
+        return Ok(None);
+    }
+    let entry = history::entry(world, row)?;
+    Ok(entry
+        .and_then(|entry| entry.command_line)
+        .map(|line| redact::command(&line)))
+}
+
+/// Records what an unprotected transaction did, measured against the newest state that is accounted
+/// for, and tries to have a snapshot of now, so that the next one is measured against that.
+fn finish_unprotected(
+    world: &World<'_>,
+    journal: &Journal,
+    row: &Transaction,
+    caller: &Caller,
+    now: Time,
+) -> Result<Finished> {
+    let number = row.number;
+    let observed = settled::observe_before(world, journal, Some(number))?;
+    let packages = observed
+        .as_ref()
+        .map(|observed| package_rows(&observed.packages, &observed.now))
+        .unwrap_or_default();
+    let reason = row.unprotected_reason.clone().unwrap_or_default();
+    let wanted = reason != SWITCHED_OFF;
+    let post = if wanted {
+        snapshots::take_post(world, number).ok()
+    } else {
+        None
+    };
+    let goes_on = caller.grouping == Grouping::Run;
+    let state = journal.batch(Durability::Durable, |journal| {
+        journal.set_packages(number, &packages)?;
+        snapshots::record_post(journal, number, post)?;
+        journal.end_commit(number)?;
+        let ended = (!goes_on).then_some(now);
+        journal.finish(
+            number,
+            &Finish {
+                outcome: Ended::Skipped(reason.clone()),
+                ended,
+                problem: None,
+            },
+        )
+    })?;
+    Ok(if goes_on {
+        Finished::GoesOn(number)
+    } else {
+        Finished::Ended(number, state)
+    })
+}
+
+/// Why a transaction is unprotected when the user wanted it so.
+pub const SWITCHED_OFF: &str = "switched off by request";
+
+/// A post without a pre: our package came with this very run, or the pre was lost. What changed is
+/// recorded from the newest known state on.
+fn finish_unbegun(
+    world: &World<'_>,
+    journal: &Journal,
+    lock: Option<&PoolLock>,
+    caller: &Caller,
+    kind: TransactionKind,
+    now: Time,
+) -> Result<Finished> {
+    let Some(_lock) = lock else {
+        return Ok(Finished::NothingToDo);
+    };
+    let Some(observed) = settled::observe(world, journal)? else {
+        return Ok(Finished::NothingToDo);
+    };
+    if observed.packages.is_empty() {
+        return Ok(Finished::NothingToDo);
+    }
+    let note = Note::new(
+        About::Unseen,
+        &world.profile,
+        &world.base,
+        kind,
+        caller,
+        now,
+    );
+    let number = catch_up::record(world, journal, &observed, Some(&note), now)?;
+    let state = journal.transaction(number)?.state;
+    Ok(Finished::Ended(number, state))
+}

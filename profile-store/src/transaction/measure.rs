@@ -1,0 +1,64 @@
+//! What a transaction came to, measured between its two snapshots.
+
+use std::path::Path;
+
+use profile_db::journal::{Journal, PackageChange, Transaction};
+
+use super::bookkeeping::is_bookkeeping;
+use super::outcome::{Outcome, outcome};
+use super::package_state::PackageState;
+use super::{World, history};
+use crate::delta;
+use crate::error::Result;
+use crate::profile;
+use crate::state_paths;
+
+/// Compares the packages of both snapshots; `planned` is what the plan recorded.
+///
+/// # Errors
+///
+/// A package database cannot be read or parsed.
+pub fn packages(
+    world: &World<'_>,
+    row: &Transaction,
+    pre: &Path,
+    post: &Path,
+    planned: &[PackageChange],
+) -> Result<Outcome> {
+    let before = PackageState::read(pre, &world.base_path(&row.base))?;
+    let after = PackageState::read(post, &world.base_path(&world.base))?;
+    let history = history::entry(world, row)?;
+    Ok(outcome(row, &before, &after, planned, history.as_ref()))
+}
+
+/// Whether the whole change between both snapshots is what a package manager writes anyway.
+///
+/// Asked only where the package databases say nothing happened, so its cost falls on runs that did
+/// nothing.
+///
+/// # Errors
+///
+/// The snapshots cannot be compared.
+pub fn is_bookkeeping_only(
+    world: &World<'_>,
+    row: &Transaction,
+    pre: &Path,
+    post: &Path,
+) -> Result<bool> {
+    let file = profile::read(world.pool, &world.profile)?;
+    let state = state_paths::of(&file);
+    let (old_base, new_base) = (world.base_path(&row.base), world.base_path(&world.base));
+    let delta = delta::between(world.pool, (pre, &old_base), (post, &new_base), &state)?;
+    let own =
+        |path: &Path| is_bookkeeping(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()));
+    Ok(delta.substantial().all(|change| own(&change.path)))
+}
+
+/// What the plan recorded for a transaction that is going on.
+///
+/// # Errors
+///
+/// The journal cannot be read.
+pub fn planned(journal: &Journal, row: &Transaction) -> Result<Vec<PackageChange>> {
+    Ok(journal.packages(row.number)?)
+}
