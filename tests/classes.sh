@@ -35,29 +35,25 @@ if [ "$tier" != fast ] && as_root packages; then
 	class deb tests/build/deb "$deb"
 	class lintian lintian --fail-on error,warning "$deb"/*.deb
 	class lifecycle tests/build/lifecycle "$deb"
+	class source tests/build/source "$deb/source"
+	if [ "$tier" = long ]; then
+		class trixie-amd64 tests/build/clean trixie amd64 "$deb/source" "$deb/trixie"
+		class bookworm-amd64 tests/build/clean bookworm amd64 "$deb/source" "$deb/bookworm"
+		class reproducible tests/build/reproducible "$deb/source" "$deb/trixie"
+		class lintian-source tests/build/lintian "$deb/source" "$deb/trixie"
+		class autopkgtest tests/build/autopkgtest "$deb/source" "$deb/trixie"
+	else
+		skip trixie-amd64 'long tier; the default one compiles with the same compiler for arm64'
+		for name in bookworm-amd64 reproducible lintian-source autopkgtest; do
+			skip $name 'long tier'
+		done
+	fi
+	# Debian's own, older compiler, and a foreign architecture, in one build.
+	class trixie-arm64 env DEB_BUILD_OPTIONS=nocheck tests/build/clean trixie arm64 "$deb/source" "$deb/trixie-arm64"
 fi
 
-if [ ! -x tests/run ]; then
-	skip system 'tests/run is not there yet'
-elif [ "$tier" = fast ]; then
+if [ "$tier" = fast ]; then
 	class system tests/run --tier fast --bin-dir "$CARGO_TARGET_DIR/debug" --deb "$deb"
 elif as_root system; then
 	class system tests/run --tier "$tier" --bin-dir "$CARGO_TARGET_DIR/debug" --deb "$deb"
-fi
-
-if [ "$tier" != fast ] && as_root clean-builds; then
-	class source tests/build/source "$deb/source"
-	# Debian's own, older compiler, and a foreign architecture, in one build.
-	class trixie-arm64 env DEB_BUILD_OPTIONS=nocheck tests/build/clean trixie arm64 "$deb/source" "$deb/trixie-arm64"
-	if [ "$tier" = long ]; then
-		class trixie-amd64 tests/build/clean trixie amd64 "$deb/source" "$deb/trixie-amd64"
-		class bookworm-amd64 tests/build/clean bookworm amd64 "$deb/source" "$deb/bookworm-amd64"
-		class reproducible tests/build/reproducible "$deb/source" "$deb/trixie-amd64"
-		class autopkgtest tests/build/autopkgtest "$deb/source" "$deb/trixie-amd64"
-	else
-		skip trixie-amd64 'long tier: the default one compiles with the same compiler for arm64'
-		skip bookworm-amd64 'long tier'
-		skip reproducible 'long tier'
-		skip autopkgtest 'long tier'
-	fi
 fi
