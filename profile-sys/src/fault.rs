@@ -13,14 +13,18 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use nix::sys::signal::{Signal, raise};
 
-use crate::{Error, Result};
+use crate::{Error, Result, raw};
+
+/// The exit status that a shell has for a process that was killed.
+const KILLED: i32 = 128 + 9;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum At {
@@ -59,7 +63,8 @@ enum Action {
 struct State {
     at: Option<At>,
     action: Action,
-    trace: Option<File>,
+    /// Never closed, so that a child which closes what it inherited can keep it.
+    trace: Option<&'static File>,
     reached: u64,
     of_name: u64,
     done: bool,
@@ -71,19 +76,20 @@ impl State {
             .ok()
             .map(|text| At::parse(&text));
         let trace = std::env::var_os("FLIPPER_FAULT_TRACE").map(|path| {
-            let opened = OpenOptions::new()
+            let opened: io::Result<File> = OpenOptions::new()
                 .create(true)
                 .append(true)
                 .mode(0o600)
                 .open(&path);
-            opened.unwrap_or_else(|error| {
+            let file = opened.unwrap_or_else(|error| {
                 // A trace that cannot be written would make a crash test pass without having
                 // tested anything.
                 panic!(
                     "BUG: cannot open the fault trace {}: {error}",
                     Path::new(&path).display()
                 )
-            })
+            });
+            &*Box::leak(Box::new(file))
         });
         if at.is_none() && trace.is_none() {
             return None;
@@ -127,11 +133,9 @@ fn dashed(verb: &str) -> String {
 /// # Errors
 /// ENOSPC, when a test asked for it at this point.
 pub fn point(verb: &'static str, path: &Path) -> Result<()> {
-    static STATE: OnceLock<Option<Mutex<State>>> = OnceLock::new();
-    let Some(state) = STATE.get_or_init(State::from_environment) else {
+    let Some(mut state) = state() else {
         return Ok(());
     };
-    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let due = state.reach(verb);
     let (number, action) = (state.reached, state.action);
     if let Some(trace) = &mut state.trace {
@@ -161,7 +165,24 @@ pub fn point(verb: &'static str, path: &Path) -> Result<()> {
         Action::Kill => Signal::SIGKILL,
         Action::Stop => Signal::SIGSTOP,
     };
-    raise(signal).map_err(|error| Error::io("stop before the effect on", path, error))
+    raise(signal).map_err(|error| Error::io("stop before the effect on", path, error))?;
+    if action == Action::Kill {
+        // The first process of a pid namespace cannot kill itself: the signal was ignored.
+        raw::exit_now(KILLED);
+    }
+    Ok(())
+}
+
+/// The state of this process, when a fault or a trace was asked for.
+fn state() -> Option<MutexGuard<'static, State>> {
+    static STATE: OnceLock<Option<Mutex<State>>> = OnceLock::new();
+    let state = STATE.get_or_init(State::from_environment).as_ref()?;
+    Some(state.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The descriptor of the trace, for a child that closes all others.
+pub(crate) fn trace_descriptor() -> Option<BorrowedFd<'static>> {
+    Some(state()?.trace?.as_fd())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use super::child::{Child, exit_status};
-use crate::{Error, Result, raw};
+use crate::{Error, Result, fault, raw};
 
 /// Signals that a person or a service manager sends to us and means for the child.
 const FORWARDED: [Signal; 8] = [
@@ -101,5 +101,8 @@ pub fn detach_from_terminal(kept: &[std::os::fd::BorrowedFd<'_>]) -> Result<()> 
     nix::unistd::dup2_stdout(&null).map_err(failed)?;
     nix::unistd::dup2_stderr(&null).map_err(failed)?;
     drop(null);
-    raw::close_all_but(kept).map_err(|error| Error::io("close descriptors of", "/proc/self", error))
+    let mut kept = kept.to_vec();
+    kept.extend(fault::trace_descriptor());
+    raw::close_all_but(&kept)
+        .map_err(|error| Error::io("close descriptors of", "/proc/self", error))
 }
