@@ -82,12 +82,11 @@ fn loop_a_stopped_entry_does_not_keep_a_dead_holders_mounts() {
     fixture.wait_until_gone();
 }
 
-/// Every effect of starting a holder and a session, killed there.
-#[test]
-fn loop_a_kill_at_any_point_leaves_nothing() {
-    let fixture = Fixture::new();
-    let (upper, _) = fixture.remember_upper();
-    fixture.wait_until_gone();
+/// Runs an entry once for every effect of it, with a fault at that effect; how many of them failed.
+///
+/// Each process goes on counting where its parent stood, so one number is reached by several: the entry, the
+/// launcher, the holder and the command. The fault strikes all of them.
+fn fault_everywhere(fixture: &Fixture, action: &str, expected: &[i32]) -> u32 {
     let trace = fixture.directory.path().join("trace");
     let output = fixture
         .entry("true")
@@ -97,30 +96,52 @@ fn loop_a_kill_at_any_point_leaves_nothing() {
     assert!(output.status.success(), "{output:?}");
     fixture.wait_until_gone();
     let text = fs::read_to_string(&trace).unwrap();
-    // Each process goes on counting where its parent stood, so one number can be reached by several: the entry,
-    // the launcher, the holder and the command. All of them die there.
-    let last = text
+    let numbers = text
         .lines()
-        .filter_map(|line| line.split(' ').next()?.parse::<u32>().ok())
-        .max()
-        .unwrap();
-    assert!(text.contains(" mount-overlay-on ") && last > 20, "{text}");
+        .filter_map(|line| line.split(' ').next()?.parse::<u32>().ok());
+    let last = numbers.max().unwrap();
+    assert!(
+        text.contains(" mount-overlay-on ") && text.contains(" end-the-processes-of "),
+        "{text}"
+    );
+    let mut failed = 0;
     for number in 1..=last {
         let output = fixture
             .entry("true")
-            .env("FLIPPER_FAULT_AT", number.to_string())
-            .stdout(Stdio::null())
+            .envs([
+                ("FLIPPER_FAULT_AT", number.to_string().as_str()),
+                ("FLIPPER_FAULT_ACTION", action),
+            ])
             .output()
             .unwrap();
-        let mounts = fixture.mounts();
+        // No code: the entry itself was killed.
+        let code = output.status.code();
         assert!(
-            output.status.success()
-                || !mounts.iter().any(|line| line.contains(&upper))
-                || fixture.holder().is_none(),
-            "point {number}: {mounts:?}"
+            code.is_none_or(|code| code == 0 || expected.contains(&code)),
+            "{number}: {output:?}"
         );
+        failed += u32::from(!output.status.success());
         fixture.wait_until_gone();
     }
+    failed
+}
+
+#[test]
+fn loop_a_kill_at_any_point_leaves_nothing() {
+    let fixture = Fixture::new();
+    fixture.remember_upper();
+    fixture.wait_until_gone();
+    // 125: the holder was killed while it started. 137: the command was, before it became the program.
+    assert!(fault_everywhere(&fixture, "kill", &[125, 137]) > 20);
+    works_again(&fixture);
+}
+
+#[test]
+fn loop_a_full_disk_at_any_point_leaves_nothing() {
+    let fixture = Fixture::new();
+    fixture.remember_upper();
+    fixture.wait_until_gone();
+    assert!(fault_everywhere(&fixture, "enospc", &[125]) > 20);
     works_again(&fixture);
 }
 

@@ -155,7 +155,7 @@ impl Fixture {
                 continue;
             };
             for line in text.lines() {
-                let ours = line.contains(&format!("{}", self.upper_marker()))
+                let ours = line.contains(&self.upper_marker())
                     || devices
                         .iter()
                         .any(|device| line.contains(&format!(" {device} ")));
