@@ -68,7 +68,7 @@ pub fn begin(
     };
     let caller = request.caller;
     let new = NewTransaction {
-        profile: world.profile.clone(),
+        profile: world.profile,
         base: world.base.clone(),
         kind: request.kind.clone(),
         command: caller.command.clone(),
@@ -86,7 +86,9 @@ pub fn begin(
         return Ok(Started::SwitchedOff(number));
     }
     let number = reserve::with_reserve(world.pool, || Ok(journal.begin(&new)?))?;
-    match snapshots::take_pre(world, number).and_then(|_| Ok(snapshots::record_pre(journal, number)?)) {
+    match snapshots::take_pre(world, number)
+        .and_then(|_| Ok(snapshots::record_pre(journal, number)?))
+    {
         Ok(()) => Ok(Started::Begun(number)),
         Err(error) => {
             reserve::with_reserve(world.pool, || {

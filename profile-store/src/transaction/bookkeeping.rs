@@ -42,7 +42,7 @@ pub fn is_bookkeeping(path: &[u8]) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
     };
     FILES.iter().any(|file| file.as_bytes() == path)
-        || TREES.iter().any(|tree| below(&tree))
+        || TREES.iter().any(below)
         || is_new_file_of_aptitude(path)
 }
 

@@ -121,7 +121,7 @@ fn import(world: &World<'_>, journal: &Journal, left: &Left) -> Result<Option<Tr
 
 fn from_note(note: &Note) -> NewTransaction {
     NewTransaction {
-        profile: note.profile.clone(),
+        profile: note.profile,
         base: note.base.clone(),
         kind: note.kind.clone(),
         command: note.command.clone(),
@@ -154,7 +154,7 @@ pub(super) fn record(
     let mut new = match seen {
         Some(note) => from_note(note),
         None => NewTransaction {
-            profile: world.profile.clone(),
+            profile: world.profile,
             base: world.base.clone(),
             kind: TransactionKind::Dpkg,
             command: NOT_KNOWN.to_owned(),

@@ -77,8 +77,7 @@ fn finish_protected(
         Err(error) => (None, Some(error)),
     };
     // Without it the present is measured: nothing else works on packages while this hook runs.
-    let post = post_name
-        .map_or_else(|| world.subvolume(), |name| world.snapshot(name));
+    let post = post_name.map_or_else(|| world.subvolume(), |name| world.snapshot(name));
     let outcome = measure::packages(world, row, &pre, &post, &planned)?;
     let first_commit = row.commits.begun <= 1;
     if first_commit

@@ -92,8 +92,7 @@ pub fn recognise(chain: &[Info]) -> Option<FrontEnd> {
         .enumerate()
         .skip(commit)
         .filter_map(|(index, process)| Some((index, lookup(process)?)))
-        .filter(|(_, known)| known.grouping == Grouping::Run)
-        .last();
+        .rfind(|(_, known)| known.grouping == Grouping::Run);
     Some(match run {
         Some((owner, known)) => FrontEnd {
             name: known.name.to_owned(),

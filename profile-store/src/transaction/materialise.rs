@@ -164,7 +164,7 @@ pub fn materialise(
     };
     let operation = journal.intend(&Operation {
         kind: KIND.to_owned(),
-        profile: Some(world.profile.clone()),
+        profile: Some(world.profile),
         transaction: number,
         begun: now,
         payload: serde_json::to_value(&payload).expect("BUG: a payload is valid JSON"),

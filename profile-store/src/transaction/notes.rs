@@ -74,7 +74,7 @@ impl Note {
         Self {
             schema: SCHEMA,
             about,
-            profile: profile.clone(),
+            profile: *profile,
             base: base.clone(),
             kind,
             command: caller.command.clone(),

@@ -32,7 +32,7 @@ pub fn recent_before(
     before: Option<TransactionNumber>,
 ) -> Result<Vec<Transaction>> {
     let filter = Filter {
-        profile: Some(world.profile.clone()),
+        profile: Some(world.profile),
         before,
         limit: Some(RECENT),
         ..Filter::default()

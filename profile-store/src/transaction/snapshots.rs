@@ -29,7 +29,11 @@ pub fn take_pre(world: &World<'_>, number: TransactionNumber) -> Result<Snapshot
 /// # Errors
 ///
 /// As [`take_pre`].
-pub fn take_pre_of(world: &World<'_>, number: TransactionNumber, older: &Path) -> Result<SnapshotName> {
+pub fn take_pre_of(
+    world: &World<'_>,
+    number: TransactionNumber,
+    older: &Path,
+) -> Result<SnapshotName> {
     take(world, older, SnapshotName::Pre(number))
 }
 

@@ -25,7 +25,7 @@ impl<'a> World<'a> {
     pub fn of_session(pool: &'a Pool, session: &Session) -> Self {
         Self {
             pool,
-            profile: session.profile.clone(),
+            profile: session.profile,
             base: session.base.clone(),
         }
     }
