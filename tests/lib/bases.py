@@ -16,7 +16,9 @@ Acquire::Languages "none";
 Acquire::Check-Date "false";
 """
 REPOSITORY = "/opt/fpt/repo"
-DRESS_VERSION = "1"
+DRESS_VERSION = "2"
+# What our package depends on and minbase lacks.
+DEPENDENCIES = ("btrfs-progs",)
 
 
 def _key(*parts):
@@ -83,27 +85,49 @@ def product_packages(context, suite):
     raise expect.Skip(f"no flipper-profile .deb for {suite} in {directory}")
 
 
-def dressed(context, name):
-    """The recipe's base as a tar: test repository, apt configuration, our packages, real archives."""
-    from lib.recipes import RECIPES
-    recipe = RECIPES[name]
+def furnished(context, name):
+    """The recipe's base without our package: test repository, apt configuration, real archives."""
+    recipe = _recipe(name)
     raw = bootstrap(context, recipe.suite, recipe.include)
     repo = repository_directory(context)
-    debs = product_packages(context, recipe.suite) if recipe.product else []
-    key = _key(DRESS_VERSION, os.path.basename(raw), repository.fingerprint(repo), APT_CONF, recipe,
-               *(_file_digest(d) for d in debs))
-    final = os.path.join(context.options.cache, "bases", f"{name}-{key}.tar")
+    key = _key(DRESS_VERSION, os.path.basename(raw), repository.fingerprint(repo), APT_CONF, catalogue.IN_BASE,
+               recipe.archives)
+    return _cached(context, "furnished", name, key, raw, lambda root: _furnish(root, repo, recipe))
+
+
+def dressed(context, name):
+    """The base of the recipe as the tests use it: furnished, and with our package where the recipe says so."""
+    recipe = _recipe(name)
+    below = furnished(context, name)
+    if not recipe.product:
+        return below
+    debs = product_packages(context, recipe.suite)
+    key = _key(os.path.basename(below), *(_file_digest(d) for d in debs))
+    return _cached(context, "dressed", name, key, below, lambda root: _install_product(root, debs))
+
+
+def _recipe(name):
+    from lib.recipes import RECIPES
+    return RECIPES[name]
+
+
+def _cached(context, stage, name, key, source, change):
+    """A tar made from another by changing the tree in between, unless the cache has it."""
+    final = os.path.join(context.options.cache, "bases", f"{stage}-{name}-{key}.tar")
     if os.path.exists(final):
         os.utime(final)
         return final
-    root = context.path("root")
+    root, made = context.path("root"), context.path("made.tar")
     os.mkdir(root)
-    run_ok("tar", "-C", root, "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xf", raw)
-    _dress(root, repo, debs, recipe)
-    made = context.path("dressed.tar")
+    run_ok("tar", "-C", root, "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xf", source)
+    run_ok("mount", "-t", "proc", "proc", root + "/proc")
+    try:
+        change(root)
+    finally:
+        run_ok("umount", root + "/proc")
     run_ok("tar", "-C", root, "--numeric-owner", "--xattrs", "--xattrs-include=*", "--sort=name", "-cf", made, ".")
     shutil.rmtree(root)
-    _forget_old(os.path.dirname(final), name)
+    _forget_old(os.path.dirname(final), f"{stage}-{name}")
     return _publish(made, final)
 
 
@@ -118,32 +142,32 @@ def _write(root, path, text, mode=0o644):
     os.chmod(root + path, mode)
 
 
-def _dress(root, repo, debs, recipe):
+def _furnish(root, repo, recipe):
     machine = [line for line in run("apt-config", "dump").text.splitlines()
                if line.startswith(("Acquire::http", "Acquire::https", "Acquire::Check-Valid-Until"))]
     _write(root, "/etc/apt/apt.conf.d/00tests", APT_CONF + "\n".join(machine) + "\n")
-    _write(root, "/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
     shutil.copytree(repo, root + REPOSITORY)
-    run_ok("mount", "-t", "proc", "proc", root + "/proc")
-    try:
-        if recipe.archives:
-            _in_root(root, "apt-get", "-q", "update")
-            _in_root(root, "apt-get", "-q", "-y", "--download-only", "install", *recipe.archives)
-            for deb in glob.glob(root + "/var/cache/apt/archives/*.deb"):
-                shutil.move(deb, root + REPOSITORY)
-            repository.write_index(root + REPOSITORY)
-        _write(root, "/etc/apt/sources.list", f"deb [trusted=yes] file:{REPOSITORY} ./\n")
-        shutil.rmtree(root + "/var/lib/apt/lists")
+    if recipe.product or recipe.archives:
         _in_root(root, "apt-get", "-q", "update")
-        _in_root(root, "dpkg", "-i", *(f"{REPOSITORY}/{d}" for d in catalogue.IN_BASE))
-        if debs:
-            os.makedirs(root + "/opt/fpt/product")
-            for deb in debs:
-                shutil.copy(deb, root + "/opt/fpt/product")
-            _in_root(root, "sh", "-c", "dpkg -i /opt/fpt/product/*.deb")
-    finally:
-        run_ok("umount", root + "/proc")
-    os.unlink(root + "/usr/sbin/policy-rc.d")
+        _in_root(root, "apt-get", "-q", "-y", "install", *DEPENDENCIES)
+        _in_root(root, "apt-get", "clean")
+    if recipe.archives:
+        _in_root(root, "apt-get", "-q", "-y", "--download-only", "install", *recipe.archives)
+        for deb in glob.glob(root + "/var/cache/apt/archives/*.deb"):
+            shutil.move(deb, root + REPOSITORY)
+        repository.write_index(root + REPOSITORY)
+    _write(root, "/etc/apt/sources.list", f"deb [trusted=yes] file:{REPOSITORY} ./\n")
+    shutil.rmtree(root + "/var/lib/apt/lists")
+    _in_root(root, "apt-get", "-q", "update")
+    _in_root(root, "dpkg", "-i", *(f"{REPOSITORY}/{d}" for d in catalogue.IN_BASE))
+
+
+def _install_product(root, debs):
+    """Our packages, by dpkg in a chroot; what they depend on is in the furnished base."""
+    os.makedirs(root + "/opt/fpt/product")
+    for deb in debs:
+        shutil.copy(deb, root + "/opt/fpt/product")
+    _in_root(root, "sh", "-c", "dpkg -i /opt/fpt/product/*.deb")
 
 
 def _forget_old(directory, name, keep=2):

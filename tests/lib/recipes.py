@@ -30,6 +30,7 @@ RECIPES = {
     "bookworm": Recipe("bookworm"),
     "fronts": Recipe("trixie", include=(
         "aptitude", "unattended-upgrades", "packagekit", "packagekit-tools", "dbus", "polkitd")),
+    "bench": Recipe("trixie", include=("snapper", "dbus")),
     "real": Recipe("trixie", archives=REAL_PACKAGES),
 }
 

@@ -1,0 +1,1 @@
+"""Whole-process timings, as ratios within one run."""

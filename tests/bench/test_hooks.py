@@ -1,0 +1,136 @@
+"""What the hooks add to an apt run, beside no hooks and beside snapper's own hook on the same pool."""
+
+import os
+
+from bench import raw, snapper, timing
+from lib import expect, session
+
+HUNDRED = " ".join(f"fpt-set{n:03}" for n in range(1, 101))
+
+
+def _variants(t, inside, bare, system, packages):
+    """name -> callable that installs, measures, and purges again unmeasured."""
+    def ours(one):
+        def measure():
+            took = timing.seconds(lambda: one.say(f"apt-get -q -y install {packages} >/dev/null 2>&1"))
+            expect.contains(one.say(f"dpkg -s {packages.split()[0]}"), "install ok installed")
+            one.say(f"apt-get -q -y purge {packages} >/dev/null 2>&1")
+            return took
+        return measure
+
+    def theirs(hook):
+        def measure():
+            took = timing.seconds(lambda: system.inside("apt-get", "-q", "-y", "install", *packages.split(), hook=hook))
+            system.inside("apt-get", "-q", "-y", "purge", *packages.split(), hook=False)
+            return took
+        return measure
+    return {"our hooks": ours(inside), "no hooks": ours(bare), "snapper's hook": theirs(True),
+            "snapper's system without its hook": theirs(False)}
+
+
+def _compare(t, packages, rounds):
+    pool = t.pool("bench")
+    pool.ok("create", "bare")
+    expect.status(pool.apt("purge", "flipper-profile", profile="bare"), 0)
+    with session.inside(pool, "dev") as inside, session.inside(pool, "bare") as bare, \
+            snapper.on_pool(t, pool) as system:
+        measured = timing.interleaved(_variants(t, inside, bare, system, packages), rounds)
+        expect.that(system.numbers(), "snapper's hook made no snapshot")
+    timing.tell(t, "apt-get install", measured)
+    middle = timing.medians(measured)
+    ours = middle["our hooks"] - middle["no hooks"]
+    theirs = middle["snapper's hook"] - middle["snapper's system without its hook"]
+    t.note(f"added by our hooks {ours * 1000:.0f} ms, by snapper's {theirs * 1000:.0f} ms, ratio {ours / theirs:.2f}")
+    expect.that(ours < theirs, f"our hooks add {ours:.3f} s, snapper's {theirs:.3f} s")
+
+
+def test_one_small_package_costs_less_than_with_snapper(t):
+    _compare(t, "fpt-hello=1", 9 if t.long else 5)
+
+
+def test_a_hundred_packages_cost_less_than_with_snapper(t):
+    _compare(t, HUNDRED, 5 if t.long else 3)
+
+
+WRAPPER = """#!/bin/sh
+begun=$(date +%s%N)
+/usr/libexec/flipper-profile/real/$(basename "$0") "$@"
+status=$?
+echo "$(basename "$0") $1 $(( $(date +%s%N) - begun ))" >> /var/tmp/hook-times
+exit $status
+"""
+WRAP = f"""cd /usr/libexec/flipper-profile; mkdir real
+for one in apt-hook apt-plan; do [ -e $one ] || continue; cp -a $one real/; rm $one; cat > $one <<'END'
+{WRAPPER}END
+chmod 755 $one; done"""
+
+
+def _hook_times(inside):
+    """Milliseconds of each hook call of the last run, by its first argument (plan has none)."""
+    times = {}
+    for line in inside.say("cat /var/tmp/hook-times; rm -f /var/tmp/hook-times").splitlines():
+        words = line.split()
+        name = words[1] if len(words) == 3 else "plan"
+        times[name] = times.get(name, 0) + int(words[-1]) / 1e6
+    return times
+
+
+def test_pre_and_post_cost_at_most_twice_the_raw_operations(t):
+    """Raw: two snapshot ioctls around the same install without hooks, and one durable commit."""
+    pool = t.pool("mini")
+    pool.ok("create", "bare")
+    expect.status(pool.apt("purge", "flipper-profile", profile="bare"), 0)
+    pool.shell("dev", WRAP)
+    ours, rawly = [], []
+    with session.inside(pool, "dev") as inside, session.inside(pool, "bare") as bare, pool.top() as top:
+        directory, _ = pool.profile_file(top, "bare")
+        journal = raw.DurableJournal(f"{top}/raw.db")
+        for number in range(15 if t.long else 7):
+            inside.say("rm -f /var/tmp/hook-times; apt-get -q -y install fpt-hello=1 >/dev/null 2>&1")
+            times = _hook_times(inside)
+            ours.append((times["pre"] + times["post"]) / 1000)
+            inside.say("apt-get -q -y purge fpt-hello >/dev/null 2>&1")
+            took = timing.seconds(lambda: raw.snapshot(directory, top, f"raw-{number}-pre"))
+            bare.say("apt-get -q -y install fpt-hello=1 >/dev/null 2>&1")
+            took += timing.seconds(lambda: raw.snapshot(directory, top, f"raw-{number}-post"))
+            took += timing.seconds(journal.commit)
+            rawly.append(took)
+            bare.say("apt-get -q -y purge fpt-hello >/dev/null 2>&1")
+        journal.close()
+    timing.tell(t, "pre and post together", {"our hooks": ours, "raw": rawly})
+    middle = timing.medians({"ours": ours, "raw": rawly})
+    t.note(f"ratio {middle['ours'] / middle['raw']:.2f}, at most 2 is wanted")
+    expect.that(middle["ours"] <= 2 * middle["raw"], f"pre and post cost {middle['ours'] / middle['raw']:.2f} times the raw operations")
+
+
+def test_the_plan_costs_at_most_15_percent_of_dpkg(t):
+    pool = t.pool("mini")
+    pool.shell("dev", WRAP)
+    shares = []
+    with session.inside(pool) as inside:
+        for _ in range(5 if t.long else 3):
+            inside.say("rm -f /var/tmp/hook-times /var/tmp/dpkg-times; cat > /var/tmp/dpkg <<'END'\n#!/bin/sh\n"
+                       "begun=$(date +%s%N); dpkg \"$@\"; status=$?\n"
+                       "echo $(( $(date +%s%N) - begun )) >> /var/tmp/dpkg-times; exit $status\nEND\nchmod 755 /var/tmp/dpkg")
+            inside.say(f"apt-get -q -y -o Dir::Bin::dpkg=/var/tmp/dpkg install {HUNDRED} fpt-many >/dev/null 2>&1")
+            plan = _hook_times(inside)["plan"]
+            dpkg = sum(int(x) for x in inside.say("cat /var/tmp/dpkg-times").split()) / 1e6
+            shares.append(plan / dpkg)
+            inside.say(f"apt-get -q -y purge {HUNDRED} fpt-many >/dev/null 2>&1")
+    t.note("plan / dpkg: " + ", ".join(f"{s:.1%}" for s in shares))
+    expect.that(sorted(shares)[len(shares) // 2] <= 0.15, f"the plan costs {shares} of dpkg's time")
+
+
+def test_snapshots_of_an_unattended_upgrade(t):
+    """One transaction, two snapshots; snapper's hook is known to make twelve."""
+    pool = t.pool("fronts")
+    expect.status(pool.install("fpt-up1=1", "fpt-up2=1", "fpt-up3=1"), 0)
+    with pool.top() as top:
+        _, content = pool.profile_file(top, "dev")
+        before = set(os.listdir(f"{top}/@snapshots/{content['id']}"))
+    pool.shell("dev", "echo 'Unattended-Upgrade::Origins-Pattern { \"origin=FPT\"; };' > /etc/apt/apt.conf.d/99uu")
+    expect.status(pool.run("dev", "unattended-upgrade"), 0)
+    with pool.top() as top:
+        made = set(os.listdir(f"{top}/@snapshots/{content['id']}")) - before
+    t.note(f"snapshots of one run of 3 packages: {sorted(made)}")
+    expect.equal(len(made), 2, "snapshots")

@@ -1,0 +1,76 @@
+"""How long undo takes: live against `snapper undochange`, not mounted against the raw operations."""
+
+import os
+
+from bench import raw, snapper, timing
+from lib import expect, session
+
+
+def test_a_live_undo_of_16000_paths_is_no_slower_than_snapper(t):
+    pool = t.pool("bench")
+    rounds = 5 if t.long else 3
+
+    def theirs(system):
+        def measure():
+            system.inside("apt-get", "-q", "-y", "install", "fpt-many")
+            pre, post = system.numbers()[-2:]
+            took = timing.seconds(lambda: system.inside("snapper", "-c", "root", "undochange", f"{pre}..{post}"))
+            expect.that(not os.path.exists(f"{system.root}/usr/lib/fpt-many/000/000"), "snapper undid nothing")
+            return took
+        return measure
+
+    def ours(inside):
+        def measure():
+            inside.say("apt-get -q -y install fpt-many >/dev/null 2>&1")
+            took = timing.seconds(lambda: inside.say("flipper-profile --yes undo"))
+            expect.equal(inside.say("test -e /usr/lib/fpt-many/000/000 && echo there"), "")
+            return took
+        return measure
+
+    with session.inside(pool) as inside, snapper.on_pool(t, pool) as system:
+        measured = timing.interleaved({"undo, live": ours(inside), "snapper undochange": theirs(system)}, rounds)
+    timing.tell(t, "16,000 paths", measured)
+    middle = timing.medians(measured)
+    t.note(f"ratio {middle['undo, live'] / middle['snapper undochange']:.2f}")
+    expect.that(middle["undo, live"] <= middle["snapper undochange"], "slower than snapper")
+
+
+def test_a_staged_undo_costs_at_most_twice_the_raw_operations_whatever_its_size(t):
+    """Raw: attach and mount (the cost of `list`), a snapshot, an exchange, two durable commits."""
+    pool = t.pool("mini")
+    rounds = 9 if t.long else 5
+    counter = iter(range(10_000))
+
+    def ours(package):
+        def measure():
+            expect.status(pool.install(package), 0)
+            return timing.seconds(lambda: expect.status(pool.fp("--yes", "-p", "dev", "undo"), 0))
+        return measure
+
+    def listing():
+        return timing.seconds(lambda: expect.status(pool.fp("list"), 0))
+
+    def rawly():
+        with pool.top() as top:
+            directory, _ = pool.profile_file(top, "dev")
+            journal = raw.DurableJournal(f"{top}/raw.db")
+            names = [f"raw-{next(counter)}" for _ in range(2)]
+            raw.snapshot(directory, top, names[1], read_only=False)
+
+            def operations():
+                journal.commit()
+                raw.snapshot(directory, top, names[0], read_only=False)
+                raw.exchange(f"{top}/{names[0]}", f"{top}/{names[1]}")
+                journal.commit()
+            took = timing.seconds(operations)
+            journal.close()
+        return took
+
+    measured = timing.interleaved({"16,000 paths": ours("fpt-many"), "one file": ours("fpt-hello=1"),
+                                   "list": listing, "raw": rawly}, rounds)
+    timing.tell(t, "staged undo", measured)
+    middle = timing.medians(measured)
+    reference = middle["list"] + middle["raw"]
+    t.note(f"16,000 paths / (list + raw): {middle['16,000 paths'] / reference:.2f}; "
+           f"against one file: {middle['16,000 paths'] / middle['one file']:.2f}")
+    expect.that(middle["16,000 paths"] <= 2 * reference, f"{middle['16,000 paths'] / reference:.2f} times the raw operations")

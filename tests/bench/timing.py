@@ -1,0 +1,38 @@
+"""Medians of interleaved runs."""
+
+import statistics
+import time
+
+
+def seconds(action):
+    """How long one call takes, by the monotonic clock."""
+    begun = time.monotonic()
+    action()
+    return time.monotonic() - begun
+
+
+def interleaved(variants, rounds):
+    """Runs every variant once per round, in turn; returns name -> list of seconds.
+
+    A variant is a callable that returns its own measured seconds, so that its preparation is not counted.
+    """
+    measured = {name: [] for name in variants}
+    for number in range(rounds):
+        names = list(variants)
+        # Another order each round, so that no variant always follows the same one.
+        for name in names[number % len(names):] + names[:number % len(names)]:
+            measured[name].append(variants[name]())
+    return measured
+
+
+def medians(measured):
+    return {name: statistics.median(values) for name, values in measured.items()}
+
+
+def spread(values):
+    """`median (least..most)` in milliseconds."""
+    return f"{statistics.median(values) * 1000:.0f} ms ({min(values) * 1000:.0f}..{max(values) * 1000:.0f})"
+
+
+def tell(t, title, measured):
+    t.note(title + ": " + ", ".join(f"{name} {spread(values)}" for name, values in measured.items()))
