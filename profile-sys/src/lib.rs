@@ -12,6 +12,7 @@
 
 pub mod btrfs;
 pub mod command;
+pub mod deadline;
 mod error;
 pub mod fault;
 pub mod file;

@@ -43,13 +43,14 @@ pub fn liveness(identity: &Identity) -> Result<Liveness> {
     }
     let mut namespace_seen = false;
     for pid in all_pids()? {
-        // A process that may not be inspected could be the one.
         match pid_namespace(pid) {
-            Ok(Some(namespace)) if namespace == identity.pid_ns => {}
+            Ok(Some(namespace)) if namespace == identity.pid_ns => namespace_seen = true,
             Ok(_) => continue,
-            Err(_) => return Ok(Liveness::Unknown),
+            // Root too may be kept from looking at a process. Its numbers can be read all the same, and with
+            // both of them it is the one.
+            Err(error) if error.is_not_permitted() => {}
+            Err(error) => return Err(error),
         }
-        namespace_seen = true;
         let Some(found) = stat(pid)? else { continue };
         if found.start_time == identity.start_time
             && own_pid(pid)? == Some(identity.pid)
