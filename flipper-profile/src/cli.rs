@@ -17,7 +17,12 @@ use crate::output::units::parse_size;
 /// and a row of the journal is written: which command, which user, which packages in which
 /// versions, and how it ended. "flipper-profile undo" brings back what was before.
 #[derive(Debug, Parser)]
-#[command(name = "flipper-profile", version, max_term_width = 100, disable_help_subcommand = false)]
+#[command(
+    name = "flipper-profile",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = false
+)]
 pub struct Cli {
     /// Options that stand before or after every verb.
     #[command(flatten)]
@@ -151,13 +156,11 @@ pub enum PoolCommand {
     /// Examine a pool for damage
     ///
     /// Checks the layout, the inode floor, the bases, the profiles and the journal. Changes nothing.
-    Check,
+    Check(PoolCheck),
     /// Bring a pool to the newest form
     ///
     /// Lists first which tools could not use the result.
     Upgrade(PoolUpgrade),
-    /// Collect what nothing needs any more
-    Gc(PoolGc),
 }
 
 /// `pool create`
@@ -184,18 +187,18 @@ pub struct PoolCreate {
     pub label: String,
 }
 
+/// `pool check`
+#[derive(Debug, Args)]
+pub struct PoolCheck {
+    /// Read every byte of the bases too
+    #[arg(long)]
+    pub deep: bool,
+}
+
 /// `pool upgrade`
 #[derive(Debug, Args)]
 pub struct PoolUpgrade {
     /// Only list who could not read the result
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// `pool gc`
-#[derive(Debug, Args)]
-pub struct PoolGc {
-    /// Only list what would be collected
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -267,7 +270,12 @@ pub struct Create {
     #[arg(long, value_name = "VERSION")]
     pub base: Option<String>,
     /// What it is for
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub description: String,
     /// Make it a built-in profile
     ///
@@ -444,9 +452,8 @@ impl Command {
         match self {
             Self::Pool(PoolCommand::Create(_)) => "pool-create",
             Self::Pool(PoolCommand::Info) => "pool-info",
-            Self::Pool(PoolCommand::Check) => "pool-check",
+            Self::Pool(PoolCommand::Check(_)) => "pool-check",
             Self::Pool(PoolCommand::Upgrade(_)) => "pool-upgrade",
-            Self::Pool(PoolCommand::Gc(_)) => "pool-gc",
             Self::Base(BaseCommand::Add(_)) => "base-add",
             Self::Base(BaseCommand::List) => "base-list",
             Self::Base(BaseCommand::Info(_)) => "base-info",

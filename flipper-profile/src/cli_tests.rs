@@ -13,7 +13,10 @@ fn the_definition_is_sound() {
 
 #[test]
 fn global_options_stand_before_and_after_the_verb() {
-    for line in ["--pool x --json -p tv history", "history --pool x --json -p tv"] {
+    for line in [
+        "--pool x --json -p tv history",
+        "history --pool x --json -p tv",
+    ] {
         let cli = parse(line).unwrap();
         assert!(cli.global.json, "{line}");
         assert_eq!(cli.global.profile.as_deref(), Some("tv"));
@@ -25,9 +28,14 @@ fn global_options_stand_before_and_after_the_verb() {
 fn what_follows_the_separator_belongs_to_the_command() {
     let cli = parse("run tv -- apt --json -y install x").unwrap();
     assert!(!cli.global.json);
-    let Command::Run(run) = cli.command else { panic!("not run") };
+    let Command::Run(run) = cli.command else {
+        panic!("not run")
+    };
     assert_eq!(run.command, ["apt", "--json", "-y", "install", "x"]);
-    assert!(parse("run tv apt").is_err(), "without the separator it is a usage error");
+    assert!(
+        parse("run tv apt").is_err(),
+        "without the separator it is a usage error"
+    );
 }
 
 #[test]
@@ -40,7 +48,14 @@ fn a_base_has_exactly_one_source() {
 
 #[test]
 fn numbers_of_transactions_are_positive() {
-    for line in ["undo 0", "undo -1", "show x", "diff", "history --before 0", "redo 99999999999999999999"] {
+    for line in [
+        "undo 0",
+        "undo -1",
+        "show x",
+        "diff",
+        "history --before 0",
+        "redo 99999999999999999999",
+    ] {
         assert!(parse(line).is_err(), "{line}");
     }
     assert!(parse("undo 12 --dry-run").is_ok());
@@ -52,9 +67,15 @@ fn a_setting_has_a_key_and_may_have_an_empty_value() {
         Command::Set(set) => set.setting,
         _ => panic!("not set"),
     };
-    assert_eq!(setting("set tv home=shared"), ("home".into(), "shared".into()));
+    assert_eq!(
+        setting("set tv home=shared"),
+        ("home".into(), "shared".into())
+    );
     assert_eq!(setting("set tv a=b=c"), ("a".into(), "b=c".into()));
-    assert_eq!(setting("set tv description="), ("description".into(), String::new()));
+    assert_eq!(
+        setting("set tv description="),
+        ("description".into(), String::new())
+    );
     assert!(parse("set tv home").is_err() && parse("set tv =x").is_err());
 }
 

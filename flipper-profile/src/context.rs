@@ -2,12 +2,15 @@
 
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use profile_db::ProfileFile;
-use profile_store::{Exit, Pool, Progress, Selector, Session, pool, profile};
+use profile_db::model::Time;
+use profile_db::{Journal, ProfileFile};
+use profile_store::transaction::{World, catch_up};
+use profile_store::{Error, Exit, Pool, Progress, Selector, Session, pool, profile};
 
 use crate::cli::Global;
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::output::{Screen, escape, progress};
 
 /// Result of a command's parts.
@@ -31,10 +34,18 @@ impl Context {
     /// The process is not root, except for the verbs that only generate files.
     pub fn new(global: Global, screen: Screen, verb: &'static str) -> Result<Self> {
         if !verb.starts_with("generate-") && !is_root() {
-            let failure = Failure::new(Exit::Failed, "not-root", format!("{} must be run as root", words(verb)));
+            let failure = Failure::new(
+                Exit::Failed,
+                "not-root",
+                format!("{} must be run as root", words(verb)),
+            );
             return Err(failure.hint("try it again with sudo"));
         }
-        Ok(Self { global, screen, verb })
+        Ok(Self {
+            global,
+            screen,
+            verb,
+        })
     }
 
     /// The pool that was named, else the one of the profile that the command runs in.
@@ -44,7 +55,12 @@ impl Context {
     /// None was named and the command runs in no profile, or it cannot be opened.
     pub fn pool(&self) -> Result<Pool> {
         // An empty variable is how a script unsets it.
-        let named = self.global.pool.as_ref().filter(|name| !name.is_empty()).map(PathBuf::from);
+        let named = self
+            .global
+            .pool
+            .as_ref()
+            .filter(|name| !name.is_empty())
+            .map(PathBuf::from);
         let selector: Selector = pool::locate(named.as_deref())?;
         Ok(Pool::open(&selector)?)
     }
@@ -65,8 +81,11 @@ impl Context {
         }
         match self.session(pool)? {
             Some(session) => Ok(profile::read(pool, &session.profile)?),
-            None => Err(Failure::usage(format!("no profile: none was named, and {} runs in none", words(self.verb)))
-                .hint("name one with -p NAME; `flipper-profile list` shows the profiles")),
+            None => Err(Failure::usage(format!(
+                "no profile: none was named, and {} runs in none",
+                words(self.verb)
+            ))
+            .hint("name one with -p NAME; `flipper-profile list` shows the profiles")),
         }
     }
 
@@ -77,6 +96,36 @@ impl Context {
     /// The session file cannot be believed.
     pub fn session(&self, pool: &Pool) -> Result<Option<Session>> {
         Ok(Session::current()?.filter(|session| session.pool == pool.file().id))
+    }
+
+    /// Brings the journal up to what is there: hooks that could not record, transactions whose process
+    /// is gone, changes that no hook saw. What cannot be done now is done by the next command; the
+    /// verb goes on with what is recorded.
+    pub fn catch_up(&self, pool: &Pool, profile: &ProfileFile) {
+        let caught = || -> profile_store::Result<()> {
+            let lock = pool.lock_within(Duration::ZERO)?;
+            let world = World::of_profile(pool, &profile.id)?;
+            catch_up(&world, &pool.journal()?, &lock, Time::now())?;
+            Ok(())
+        };
+        match caught() {
+            // Whoever holds the lock has done it, or the pool may not be written.
+            Ok(()) | Err(Error::Locked { .. } | Error::PoolReadOnly { .. }) => {}
+            Err(error) => self.screen.note(&format!(
+                "the journal may not be up to date: {}",
+                escape::lines(&chain(&error))
+            )),
+        }
+    }
+
+    /// The journal, for a verb that reads it but keeps what it has computed.
+    ///
+    /// # Errors
+    ///
+    /// It is missing, damaged or of an incompatible form.
+    pub fn journal(&self, pool: &Pool) -> Result<Journal> {
+        // A full or read-only disk does not keep anybody from reading.
+        Ok(pool.journal().or_else(|_| pool.journal_read_only())?)
     }
 
     /// Progress on standard error.
@@ -95,9 +144,13 @@ impl Context {
         }
         let question = escape::lines(question);
         if !self.screen.interactive {
-            return Err(Failure::new(Exit::Decision, "confirmation-needed", format!("{} needs a confirmation", words(self.verb)))
-                .details(question.lines().map(str::to_owned).collect())
-                .hint("confirm it with --yes"));
+            return Err(Failure::new(
+                Exit::Decision,
+                "confirmation-needed",
+                format!("{} needs a confirmation", words(self.verb)),
+            )
+            .details(question.lines().map(str::to_owned).collect())
+            .hint("confirm it with --yes"));
         }
         // On standard error: standard output is the result's.
         let mut err = io::stderr();
@@ -108,7 +161,11 @@ impl Context {
         if read.is_ok() && yes {
             return Ok(());
         }
-        Err(Failure::new(Exit::Decision, "not-confirmed", format!("{} was not confirmed", words(self.verb))))
+        Err(Failure::new(
+            Exit::Decision,
+            "not-confirmed",
+            format!("{} was not confirmed", words(self.verb)),
+        ))
     }
 }
 

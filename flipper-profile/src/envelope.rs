@@ -41,21 +41,27 @@ mod tests {
     #[test]
     fn a_report_has_schema_ok_and_result() {
         let bytes = answer("pool-info", json!({"bases": 1}), None);
-        let expected = "{\"ok\":true,\"result\":{\"bases\":1},\"schema\":\"flipper-profile/pool-info/1\"}\n";
+        let expected =
+            "{\"ok\":true,\"result\":{\"bases\":1},\"schema\":\"flipper-profile/pool-info/1\"}\n";
         assert_eq!(String::from_utf8(bytes).unwrap(), expected);
     }
 
     #[test]
     fn a_finding_keeps_its_result() {
         let found = Failure::usage("no");
-        let object: Value = serde_json::from_slice(&answer("undo", json!({}), Some(&found))).unwrap();
-        assert_eq!((&object["ok"], &object["error"]["code"]), (&json!(false), &json!(2)));
+        let object: Value =
+            serde_json::from_slice(&answer("undo", json!({}), Some(&found))).unwrap();
+        assert_eq!(
+            (&object["ok"], &object["error"]["code"]),
+            (&json!(false), &json!(2))
+        );
         assert!(object["result"].is_object());
     }
 
     #[test]
     fn a_failure_has_no_result() {
-        let object: Value = serde_json::from_slice(&failure("list", &Failure::usage("no"))).unwrap();
+        let object: Value =
+            serde_json::from_slice(&failure("list", &Failure::usage("no"))).unwrap();
         assert!(object.get("result").is_none());
         assert_eq!(object["error"]["state"], "nothing was changed");
     }

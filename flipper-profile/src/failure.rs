@@ -92,7 +92,10 @@ impl Failure {
             situation: self.situation,
             message: self.message.clone(),
             details: self.details.clone(),
-            path: self.path.as_ref().map(|path| JsonPath::new(path.as_os_str().as_bytes())),
+            path: self
+                .path
+                .as_ref()
+                .map(|path| JsonPath::new(path.as_os_str().as_bytes())),
             state: self.state.clone(),
             hint: self.hint.clone(),
         }
@@ -136,7 +139,11 @@ macro_rules! through_the_store {
     )*};
 }
 
-through_the_store!(profile_sys::Error, profile_db::journal::Error, profile_db::model::NameError);
+through_the_store!(
+    profile_sys::Error,
+    profile_db::journal::Error,
+    profile_db::model::NameError
+);
 
 /// The error and its causes, joined; a cause that the message already tells is not told twice.
 pub fn chain(error: &dyn std::error::Error) -> String {
@@ -201,20 +208,29 @@ mod tests {
     use super::*;
 
     fn io(number: i32) -> profile_sys::Error {
-        profile_sys::Error::io("rename", "/pool/x", std::io::Error::from_raw_os_error(number))
+        profile_sys::Error::io(
+            "rename",
+            "/pool/x",
+            std::io::Error::from_raw_os_error(number),
+        )
     }
 
     #[test]
     fn a_failed_effect_names_verb_path_and_cause() {
         let failure = Failure::from(profile_store::Error::from(io(18)));
-        assert_eq!(failure.message, "cannot rename /pool/x: Invalid cross-device link (os error 18)");
+        assert_eq!(
+            failure.message,
+            "cannot rename /pool/x: Invalid cross-device link (os error 18)"
+        );
         assert_eq!(failure.path.as_deref(), Some(Path::new("/pool/x")));
         assert_eq!((failure.code, failure.state.as_str()), (1, NOTHING_CHANGED));
     }
 
     #[test]
     fn exit_status_and_situation_are_the_stores() {
-        let locked = profile_store::Error::Locked { path: "/pool/@flipper/lock".into() };
+        let locked = profile_store::Error::Locked {
+            path: "/pool/@flipper/lock".into(),
+        };
         let failure = Failure::from(locked);
         assert_eq!((failure.code, failure.situation), (75, "locked"));
         assert!(failure.hint.is_some());
@@ -222,7 +238,9 @@ mod tests {
 
     #[test]
     fn json_has_the_fields_of_the_design() {
-        let missing = profile_store::Error::PoolMissing { path: "/none".into() };
+        let missing = profile_store::Error::PoolMissing {
+            path: "/none".into(),
+        };
         let json = serde_json::to_value(Failure::from(missing).to_json()).unwrap();
         assert_eq!(json["code"], 1);
         assert_eq!(json["situation"], "pool-missing");

@@ -6,6 +6,8 @@
 //! 2. Nothing is asked where nobody can answer: without a terminal a question is exit 3.
 //! 3. Every error ends with where the system now stands.
 
+mod actor;
+mod changes;
 mod cli;
 mod commands;
 mod context;
@@ -42,7 +44,8 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> u8 {
     let verb = cli.command.verb();
     let screen = Screen::new(cli.global.json, cli.global.quiet, cli.global.verbose);
-    let answered = Context::new(cli.global, screen, verb).and_then(|context| commands::run(cli.command, &context));
+    let answered = Context::new(cli.global, screen, verb)
+        .and_then(|context| commands::run(cli.command, &context));
     let done = match answered {
         Ok(Outcome::Report(report)) => print(report.as_ref(), verb, &screen),
         Ok(Outcome::Ended(status)) => Ok(status),
@@ -86,7 +89,15 @@ fn fail(failure: &Failure, verb: &str, screen: &Screen) -> std::io::Result<u8> {
 
 /// Standard output cannot be written: the work is done all the same, and that is said.
 fn cannot_print(error: &std::io::Error, screen: &Screen) -> u8 {
-    screen.complain("error", "1;31", &format!("cannot write to standard output: {error}"));
-    screen.complain("note", "36", "the command itself has ended; only its report is incomplete");
+    screen.complain(
+        "error",
+        "1;31",
+        &format!("cannot write to standard output: {error}"),
+    );
+    screen.complain(
+        "note",
+        "36",
+        "the command itself has ended; only its report is incomplete",
+    );
     1
 }

@@ -13,7 +13,10 @@ use crate::output::{Screen, screen};
 
 /// Answers what clap could not, or need not, parse; returns the exit status.
 pub fn answer(error: &clap::Error, arguments: &[OsString]) -> u8 {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
         // A reader that has gone (`--help | head -1`) is no failure.
         return match error.print() {
             Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe => 1,
@@ -32,7 +35,11 @@ pub fn answer(error: &clap::Error, arguments: &[OsString]) -> u8 {
         return 2;
     }
     let rendered = error.render();
-    let text = if screen.err.colour { rendered.ansi().to_string() } else { rendered.to_string() };
+    let text = if screen.err.colour {
+        rendered.ansi().to_string()
+    } else {
+        rendered.to_string()
+    };
     let _ = write!(io::stderr(), "{text}");
     if error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         screen.complain("note", "36", NOTHING_CHANGED);
@@ -42,13 +49,21 @@ pub fn answer(error: &clap::Error, arguments: &[OsString]) -> u8 {
 
 /// The arguments before `--`: what follows belongs to the command that `run` starts.
 fn before_separator(arguments: &[OsString]) -> Vec<&str> {
-    arguments.iter().skip(1).map(|word| word.to_str().unwrap_or("")).take_while(|word| *word != "--").collect()
+    arguments
+        .iter()
+        .skip(1)
+        .map(|word| word.to_str().unwrap_or(""))
+        .take_while(|word| *word != "--")
+        .collect()
 }
 
 /// clap's message without its decoration: the sentence, and what it recommends.
 fn plain(error: &clap::Error) -> (String, Option<String>) {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return ("a verb is missing".into(), Some("`flipper-profile help` lists the verbs".into()));
+        return (
+            "a verb is missing".into(),
+            Some("`flipper-profile help` lists the verbs".into()),
+        );
     }
     let text = error.render().to_string();
     let mut message = Vec::new();
@@ -88,7 +103,11 @@ fn verb(words: &[&str]) -> String {
             None => break,
         }
     }
-    if verb.is_empty() { "usage".into() } else { verb.join("-") }
+    if verb.is_empty() {
+        "usage".into()
+    } else {
+        verb.join("-")
+    }
 }
 
 #[cfg(test)]

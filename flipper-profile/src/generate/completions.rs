@@ -22,7 +22,10 @@ pub const FILES: [(&str, Shell); 3] = [
 ///
 /// A file cannot be written.
 pub fn generate(directory: &Path) -> Result<Vec<PathBuf>> {
-    FILES.iter().map(|(name, shell)| write(directory, name, &script(*shell))).collect()
+    FILES
+        .iter()
+        .map(|(name, shell)| write(directory, name, &script(*shell)))
+        .collect()
 }
 
 /// One shell's script.

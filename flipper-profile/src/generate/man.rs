@@ -20,7 +20,10 @@ const NAME: &str = "flipper-profile";
 ///
 /// A page cannot be written.
 pub fn generate(directory: &Path) -> Result<Vec<PathBuf>> {
-    pages().iter().map(|(name, page)| write(directory, name, page)).collect()
+    pages()
+        .iter()
+        .map(|(name, page)| write(directory, name, page))
+        .collect()
 }
 
 /// Names and contents of all pages.
@@ -35,7 +38,10 @@ pub fn pages() -> Vec<(String, Vec<u8>)> {
 
 fn collect(command: &Command, words: &[&str], pages: &mut Vec<(String, Vec<u8>)>) {
     pages.push((page_name(words), page(command, words)));
-    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
+    for verb in command
+        .get_subcommands()
+        .filter(|verb| !verb.is_hide_set() && verb.get_name() != "help")
+    {
         let words = [words, &[verb.get_name()]].concat();
         collect(verb, &words, pages);
     }
@@ -68,20 +74,38 @@ fn page(command: &Command, words: &[&str]) -> Vec<u8> {
 /// The sections that clap does not know.
 fn further_sections(command: &Command, words: &[&str]) -> String {
     let mut text = String::new();
-    let verbs: Vec<_> = command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help").collect();
+    let verbs: Vec<_> = command
+        .get_subcommands()
+        .filter(|verb| !verb.is_hide_set() && verb.get_name() != "help")
+        .collect();
     if !verbs.is_empty() {
         text.push_str(".SH COMMANDS\n");
         for verb in &verbs {
-            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            let about = verb
+                .get_about()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             let page = page_name(&[words, &[verb.get_name()]].concat());
             let reference = format!("{}(1)", page.trim_end_matches(".1"));
-            item(&mut text, &bold(&escape(&reference)), &format!("{}.", escape(&about)));
+            item(
+                &mut text,
+                &bold(&escape(&reference)),
+                &format!("{}.", escape(&about)),
+            );
         }
     }
     if words.is_empty() {
         text.push_str(".SH ENVIRONMENT\n");
-        item(&mut text, &bold("FLIPPER_POOL"), "The pool, where \\fB\\-\\-pool\\fR is not given.");
-        item(&mut text, &bold("NO_COLOR"), "When set and not empty, no colours are used.");
+        item(
+            &mut text,
+            &bold("FLIPPER_POOL"),
+            "The pool, where \\fB\\-\\-pool\\fR is not given.",
+        );
+        item(
+            &mut text,
+            &bold("NO_COLOR"),
+            "When set and not empty, no colours are used.",
+        );
     }
     text.push_str(".SH EXIT STATUS\n");
     let verb = words.join("-");
@@ -115,11 +139,19 @@ fn see_also(words: &[&str]) -> String {
     let mut references = Vec::new();
     if let Some((_, parents)) = words.split_last() {
         for length in (0..=parents.len()).rev() {
-            references.push(page_name(&parents[..length]).trim_end_matches(".1").to_owned() + "(1)");
+            references.push(
+                page_name(&parents[..length])
+                    .trim_end_matches(".1")
+                    .to_owned()
+                    + "(1)",
+            );
         }
     }
     references.extend(["apt(8)", "dpkg(1)", "btrfs(8)"].map(str::to_owned));
-    let list: Vec<String> = references.iter().map(|reference| bold(&escape(reference))).collect();
+    let list: Vec<String> = references
+        .iter()
+        .map(|reference| bold(&escape(reference)))
+        .collect();
     format!("{}\n", list.join(",\n"))
 }
 
@@ -142,7 +174,12 @@ fn escape(text: &str) -> String {
         if line.starts_with(['.', '\'']) {
             escaped.push_str("\\&");
         }
-        escaped.push_str(&line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq"));
+        escaped.push_str(
+            &line
+                .replace('\\', "\\e")
+                .replace('-', "\\-")
+                .replace('\'', "\\(aq"),
+        );
     }
     escaped
 }
@@ -158,9 +195,12 @@ pub fn write(directory: &Path, name: &str, content: &[u8]) -> Result<PathBuf> {
     match written {
         Ok(()) => Ok(path),
         Err(error) => {
-            let mut failure =
-                Failure::new(Exit::Failed, "cannot-write", format!("cannot write {}: {error}", path.display()))
-                    .state("files written before this one stay");
+            let mut failure = Failure::new(
+                Exit::Failed,
+                "cannot-write",
+                format!("cannot write {}: {error}", path.display()),
+            )
+            .state("files written before this one stay");
             failure.path = Some(path);
             Err(failure)
         }

@@ -18,10 +18,14 @@ impl JsonPath {
     /// From the exact bytes.
     pub fn new(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {
-            Ok(text) => Self { path: text.to_owned(), path_b64: None },
-            Err(_) => {
-                Self { path: String::from_utf8_lossy(bytes).into_owned(), path_b64: Some(base64(bytes)) }
-            }
+            Ok(text) => Self {
+                path: text.to_owned(),
+                path_b64: None,
+            },
+            Err(_) => Self {
+                path: String::from_utf8_lossy(bytes).into_owned(),
+                path_b64: Some(base64(bytes)),
+            },
         }
     }
 }
@@ -31,10 +35,15 @@ pub fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        let bits = group
+            .iter()
+            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - group.len()));
         for index in 0..4 {
             if index <= group.len() {
-                text.push(char::from(ALPHABET[(bits >> (18 - 6 * index) & 63) as usize]));
+                text.push(char::from(
+                    ALPHABET[(bits >> (18 - 6 * index) & 63) as usize],
+                ));
             } else {
                 text.push('=');
             }
@@ -50,9 +59,15 @@ mod tests {
     #[test]
     fn base64_follows_the_rfc() {
         // The test vectors of RFC 4648, section 10.
-        for (plain, encoded) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy")]
-        {
+        for (plain, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(base64(plain.as_bytes()), encoded);
         }
         assert_eq!(base64(&[0xff, 0xfe]), "//4=");
@@ -62,6 +77,9 @@ mod tests {
     fn only_a_name_that_is_no_utf8_has_the_second_field() {
         let json = |bytes: &[u8]| serde_json::to_string(&JsonPath::new(bytes)).unwrap();
         assert_eq!(json(b"/etc/a\nb"), r#"{"path":"/etc/a\nb"}"#);
-        assert_eq!(json(b"/caf\xe9"), "{\"path\":\"/caf\u{fffd}\",\"path_b64\":\"L2NhZuk=\"}");
+        assert_eq!(
+            json(b"/caf\xe9"),
+            "{\"path\":\"/caf\u{fffd}\",\"path_b64\":\"L2NhZuk=\"}"
+        );
     }
 }

@@ -30,7 +30,11 @@ pub fn text(name: &str) -> String {
 
 /// As [`text`], for a message of several lines: its newlines stay.
 pub fn lines(message: &str) -> String {
-    let mut shown: Vec<String> = message.trim_end_matches('\n').split('\n').map(text).collect();
+    let mut shown: Vec<String> = message
+        .trim_end_matches('\n')
+        .split('\n')
+        .map(text)
+        .collect();
     // A terminal ends a line with "\r\n"; so may what a program wrote to its standard error.
     for line in &mut shown {
         if let Some(cut) = line.strip_suffix("\\r") {
@@ -66,7 +70,13 @@ mod tests {
 
     #[test]
     fn an_ordinary_name_stays_as_it_is() {
-        for name in ["/etc/nginx/nginx.conf", "dev-disk-by\\x2duuid.swap", "größe", "-x", " a b "] {
+        for name in [
+            "/etc/nginx/nginx.conf",
+            "dev-disk-by\\x2duuid.swap",
+            "größe",
+            "-x",
+            " a b ",
+        ] {
             assert_eq!(text(name), name);
         }
     }

@@ -22,7 +22,10 @@ pub fn of(screen: &Screen) -> Box<dyn Progress> {
     } else if screen.json {
         Box::new(Lines::new(io::stderr()))
     } else if screen.err.terminal {
-        Box::new(Bar { bar: None, colour: screen.err.colour })
+        Box::new(Bar {
+            bar: None,
+            colour: screen.err.colour,
+        })
     } else {
         Box::new(Steps { out: io::stderr() })
     }
@@ -51,7 +54,11 @@ struct Lines<W: Write> {
 
 impl<W: Write> Lines<W> {
     fn new(out: W) -> Self {
-        Self { out, step: String::new(), said: None }
+        Self {
+            out,
+            step: String::new(),
+            said: None,
+        }
     }
 
     fn say(&mut self, done: u64, total: Option<u64>) {
@@ -89,8 +96,16 @@ impl Bar {
             (true, false) => "{msg} [{bar:30}] {percent:>3}%",
             (false, _) => "{spinner} {msg}",
         };
-        let style = if known { ProgressStyle::default_bar() } else { ProgressStyle::default_spinner() };
-        style.clone().template(template).unwrap_or(style).progress_chars("=> ")
+        let style = if known {
+            ProgressStyle::default_bar()
+        } else {
+            ProgressStyle::default_spinner()
+        };
+        style
+            .clone()
+            .template(template)
+            .unwrap_or(style)
+            .progress_chars("=> ")
     }
 }
 
@@ -140,7 +155,10 @@ mod tests {
         steps.begin("filling the base");
         steps.advance(3, Some(9));
         steps.begin("a\x1bb");
-        assert_eq!(String::from_utf8(out).unwrap(), "filling the base\na\\u{1b}b\n");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "filling the base\na\\u{1b}b\n"
+        );
     }
 
     #[test]
@@ -152,8 +170,14 @@ mod tests {
             lines.advance(done, Some(1000));
         }
         let text = String::from_utf8(out).unwrap();
-        let parsed: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(parsed[0], json!({"schema": SCHEMA, "step": "filling the base", "done": 0, "total": null}));
+        let parsed: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(
+            parsed[0],
+            json!({"schema": SCHEMA, "step": "filling the base", "done": 0, "total": null})
+        );
         assert_eq!(parsed.last().unwrap()["done"], 1000);
         assert!(parsed.len() < 20, "{} lines", parsed.len());
     }

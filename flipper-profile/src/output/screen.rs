@@ -17,13 +17,23 @@ pub struct Style {
 
 impl Style {
     /// Not a terminal, nothing extra.
+    #[cfg(test)]
     pub fn plain() -> Self {
-        Self { terminal: false, colour: false, width: None, verbose: false }
+        Self {
+            terminal: false,
+            colour: false,
+            width: None,
+            verbose: false,
+        }
     }
 
     /// The text in an SGR colour, or as it is.
     pub fn paint(&self, sgr: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{sgr}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\x1b[{sgr}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -50,7 +60,9 @@ impl Screen {
         let style = |terminal: bool| Style {
             terminal,
             colour: terminal && colour,
-            width: terminal.then(|| terminal_size::terminal_size().map(|(width, _)| width.0)).flatten(),
+            width: terminal
+                .then(|| terminal_size::terminal_size().map(|(width, _)| width.0))
+                .flatten(),
             verbose,
         };
         Self {

@@ -23,7 +23,10 @@ pub struct Table {
 impl Table {
     /// An empty table.
     pub fn new(columns: &[(&'static str, Side)]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+        Self {
+            columns: columns.to_vec(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row; it has one cell for each column.
@@ -33,12 +36,20 @@ impl Table {
 
     /// The table as lines, the last one ended.
     pub fn render(&self, style: &Style) -> String {
-        if style.terminal { self.drawn(style) } else { self.plain(true) }
+        if style.terminal {
+            self.drawn(style)
+        } else {
+            self.plain(true)
+        }
     }
 
     /// As [`Table::render`] without the headings, for a table that goes on.
     pub fn render_rows(&self, style: &Style) -> String {
-        if style.terminal { self.drawn(style) } else { self.plain(false) }
+        if style.terminal {
+            self.drawn(style)
+        } else {
+            self.plain(false)
+        }
     }
 
     fn drawn(&self, style: &Style) -> String {
@@ -63,9 +74,18 @@ impl Table {
     }
 
     fn plain(&self, with_headings: bool) -> String {
-        let headings: Vec<String> = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let headings: Vec<String> = self
+            .columns
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
         let all = || std::iter::once(&headings).chain(&self.rows);
-        let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let width = |column: usize| {
+            all()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
         let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
         let mut text = String::new();
         for row in all().skip(usize::from(!with_headings)) {
@@ -104,7 +124,11 @@ mod tests {
     use super::*;
 
     fn sample() -> Table {
-        let mut table = Table::new(&[("N", Side::Right), ("STATE", Side::Left), ("COMMAND", Side::Left)]);
+        let mut table = Table::new(&[
+            ("N", Side::Right),
+            ("STATE", Side::Left),
+            ("COMMAND", Side::Left),
+        ]);
         table.row(["9", "done", "apt install größe"].map(str::to_owned));
         table.row(["10", "interrupted", ""].map(str::to_owned));
         table
@@ -121,14 +145,25 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_lines() {
-        let style = Style { terminal: true, width: Some(60), ..Style::plain() };
+        let style = Style {
+            terminal: true,
+            width: Some(60),
+            ..Style::plain()
+        };
         let drawn = sample().render(&style);
-        assert!(drawn.contains('─') && drawn.contains("apt install größe"), "{drawn}");
+        assert!(
+            drawn.contains('─') && drawn.contains("apt install größe"),
+            "{drawn}"
+        );
     }
 
     #[test]
     fn facts_leave_out_what_is_unknown() {
-        let list = [("name", "tv".to_owned()), ("description", String::new()), ("base", "13.1".to_owned())];
+        let list = [
+            ("name", "tv".to_owned()),
+            ("description", String::new()),
+            ("base", "13.1".to_owned()),
+        ];
         assert_eq!(facts(&list), "name  tv\nbase  13.1\n");
     }
 }

@@ -1,9 +1,11 @@
 //! Reports about bases.
 
+use profile_store::base::BaseInfo;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Human;
+use crate::context::Result;
 use crate::output::table::{Side, Table, facts};
 use crate::output::{Style, escape, units};
 
@@ -36,13 +38,45 @@ pub struct Base {
     pub needed_by: Vec<String>,
 }
 
+impl Base {
+    /// Everything that the store tells.
+    ///
+    /// # Errors
+    ///
+    /// The source has no form in JSON; none that was parsed is so.
+    pub fn new(info: &BaseInfo) -> Result<Self> {
+        let file = &info.file;
+        Ok(Self {
+            version: file.version.to_string(),
+            uuid: file.uuid.to_string(),
+            tree_hash: file.tree_hash.to_string(),
+            highest_inode: file.highest_inode,
+            architecture: file.architecture.clone(),
+            release: file.release.clone(),
+            added: file.added.to_string(),
+            source: super::value(&file.source)?,
+            entries: file.entries,
+            size: file.size,
+            current: info.current,
+            needed_by: info.needed_by.clone(),
+        })
+    }
+}
+
 impl Human for Base {
     fn human(&self, _style: &Style) -> String {
         facts(&[
             ("version", escape::text(&self.version)),
             ("release", escape::text(&self.release)),
             ("architecture", escape::text(&self.architecture)),
-            ("current", if self.current { "yes".into() } else { "no".into() }),
+            (
+                "current",
+                if self.current {
+                    "yes".into()
+                } else {
+                    "no".into()
+                },
+            ),
             ("source", escape::text(&source_words(&self.source))),
             ("added", format!("{} UTC", units::time(&self.added))),
             ("size", units::size(self.size)),
@@ -57,15 +91,24 @@ impl Human for Base {
 
 /// "bootstrap suite=trixie": the way first, its particulars in order.
 fn source_words(source: &Value) -> String {
-    let Some(object) = source.as_object() else { return String::new() };
+    let Some(object) = source.as_object() else {
+        return String::new();
+    };
     let word = |value: &Value| match value {
         Value::String(text) => text.clone(),
-        Value::Array(list) => list.iter().map(|item| item.as_str().unwrap_or("?")).collect::<Vec<_>>().join(","),
+        Value::Array(list) => list
+            .iter()
+            .map(|item| item.as_str().unwrap_or("?"))
+            .collect::<Vec<_>>()
+            .join(","),
         other => other.to_string(),
     };
     let mut words: Vec<String> = object.get("how").map(word).into_iter().collect();
     words.extend(
-        object.iter().filter(|(key, value)| *key != "how" && !value.is_null()).map(|(key, value)| format!("{key}={}", word(value))),
+        object
+            .iter()
+            .filter(|(key, value)| *key != "how" && !value.is_null())
+            .map(|(key, value)| format!("{key}={}", word(value))),
     );
     words.join(" ")
 }
@@ -97,7 +140,11 @@ impl Human for Bases {
                 escape::text(&base.architecture),
                 units::size(base.size),
                 units::time(&base.added),
-                if base.current { "yes".into() } else { String::new() },
+                if base.current {
+                    "yes".into()
+                } else {
+                    String::new()
+                },
             ]);
         }
         table.render(style)
@@ -155,13 +202,22 @@ mod tests {
 VERSION  RELEASE  ARCHITECTURE       SIZE  ADDED (UTC)          CURRENT
 13.2     trixie   amd64         402.0 MiB  2026-11-21 09:03:01  yes
 ";
-        assert_eq!(Bases { bases: vec![samples::base()] }.human(&Style::plain()), expected);
+        assert_eq!(
+            Bases {
+                bases: vec![samples::base()]
+            }
+            .human(&Style::plain()),
+            expected
+        );
     }
 
     #[test]
     fn info_tells_where_it_came_from_and_who_needs_it() {
         let text = samples::base().human(&Style::plain());
-        assert!(text.contains("source         bootstrap include=ssh,vim suite=trixie\n"), "{text}");
+        assert!(
+            text.contains("source         bootstrap include=ssh,vim suite=trixie\n"),
+            "{text}"
+        );
         assert!(text.contains("needed by      profile tv\n"), "{text}");
     }
 }

@@ -38,6 +38,13 @@ pub struct Change {
     pub path: JsonPath,
     /// "added", "removed", "modified", "type", "metadata".
     pub change: &'static str,
+    /// What stood there before: "file", "directory", "symlink", …
+    pub before: Option<&'static str>,
+    /// What stands there afterwards.
+    pub after: Option<&'static str>,
+    /// Why the transaction is held to have changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<String>,
     /// What changed, in words: "mode 0644 -> 0755".
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<String>,
@@ -50,10 +57,27 @@ pub struct Change {
 }
 
 impl Change {
+    /// A change of the path with these bytes, without a difference of its content.
+    pub fn new(name: Vec<u8>, change: &'static str, details: Vec<String>) -> Self {
+        Self {
+            path: JsonPath::new(&name),
+            change,
+            before: None,
+            after: None,
+            attribution: None,
+            details,
+            diff: None,
+            name,
+        }
+    }
+
     /// "modified  /etc/x  (mode 0644 -> 0755)".
     pub fn line(&self) -> String {
-        let details =
-            if self.details.is_empty() { String::new() } else { format!("  ({})", escape::text(&self.details.join(", "))) };
+        let details = if self.details.is_empty() {
+            String::new()
+        } else {
+            format!("  ({})", escape::text(&self.details.join(", ")))
+        };
         format!("{:<8}  {}{details}", self.change, escape::bytes(&self.name))
     }
 }
@@ -99,9 +123,17 @@ impl Human for Diff {
 /// A unified diff with its lines coloured, and without anything that could drive the terminal.
 fn for_terminal(diff: &[u8], style: &Style) -> String {
     let mut text = String::new();
-    for line in diff.strip_suffix(b"\n").unwrap_or(diff).split(|byte| *byte == b'\n') {
+    for line in diff
+        .strip_suffix(b"\n")
+        .unwrap_or(diff)
+        .split(|byte| *byte == b'\n')
+    {
         // Tabs are what indentation is made of: they stay.
-        let shown = line.split(|byte| *byte == b'\t').map(escape::bytes).collect::<Vec<_>>().join("\t");
+        let shown = line
+            .split(|byte| *byte == b'\t')
+            .map(escape::bytes)
+            .collect::<Vec<_>>()
+            .join("\t");
         let sgr = match line {
             [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => Some("1"),
             [b'@', ..] => Some("36"),
@@ -138,10 +170,17 @@ removed   /usr/lib/x
 
     #[test]
     fn a_terminal_gets_colours_of_ours_only() {
-        let style = Style { terminal: true, colour: true, ..Style::plain() };
+        let style = Style {
+            terminal: true,
+            colour: true,
+            ..Style::plain()
+        };
         let text = samples::diff().human(&style);
         assert!(text.contains("\x1b[31m-caf\\xe9\x1b[0m\n"), "{text:?}");
-        assert!(text.contains("\x1b[32m+café\\u{1b}[2J\x1b[0m\n"), "{text:?}");
+        assert!(
+            text.contains("\x1b[32m+café\\u{1b}[2J\x1b[0m\n"),
+            "{text:?}"
+        );
     }
 
     #[test]
@@ -149,14 +188,22 @@ removed   /usr/lib/x
         let json = serde_json::to_value(samples::diff()).unwrap();
         let first = &json["changes"][0];
         assert_eq!(first["path"], "/etc/motd");
-        assert!(first["diff"].as_str().unwrap().starts_with("--- 12-pre/etc/motd\n"));
+        assert!(
+            first["diff"]
+                .as_str()
+                .unwrap()
+                .starts_with("--- 12-pre/etc/motd\n")
+        );
         assert!(first["diff_b64"].is_string());
         assert!(json["changes"][1].get("diff").is_none());
     }
 
     #[test]
     fn no_difference_is_said() {
-        let diff = Diff { transaction: 3, changes: Vec::new() };
+        let diff = Diff {
+            transaction: 3,
+            changes: Vec::new(),
+        };
         assert_eq!(diff.human(&Style::plain()), "No differences.\n");
     }
 }

@@ -13,8 +13,10 @@ pub mod status;
 pub mod transaction;
 pub mod undo;
 
+use profile_store::Exit;
 use serde::Serialize;
 
+use crate::context::Result;
 use crate::failure::Failure;
 use crate::output::Style;
 
@@ -53,6 +55,12 @@ impl<T: Human + Serialize> Report for T {
     fn to_json(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::to_value(self)
     }
+}
+
+/// A part of the model as JSON.
+fn value(part: &impl Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(part)
+        .map_err(|error| Failure::new(Exit::Failed, "json", format!("no form in JSON: {error}")))
 }
 
 #[cfg(test)]

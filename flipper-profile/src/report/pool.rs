@@ -28,7 +28,11 @@ pub struct Created {
 
 impl Human for Created {
     fn human(&self, _style: &Style) -> String {
-        format!("Created the pool {} on {}.\n", self.pool, escape::text(&self.shown))
+        format!(
+            "Created the pool {} on {}.\n",
+            self.pool,
+            escape::text(&self.shown)
+        )
     }
 
     fn only_confirms(&self) -> bool {
@@ -47,6 +51,18 @@ pub struct Format {
     pub read_only_compatible: Vec<String>,
     /// Features that everybody must know.
     pub incompatible: Vec<String>,
+}
+
+impl Format {
+    /// As the file has it.
+    pub fn new(format: &profile_db::Format) -> Self {
+        Self {
+            version: format.version,
+            compatible: format.compatible.clone(),
+            read_only_compatible: format.read_only_compatible.clone(),
+            incompatible: format.incompatible.clone(),
+        }
+    }
 }
 
 /// `pool info`.
@@ -88,7 +104,10 @@ pub struct Info {
 
 impl Human for Info {
     fn human(&self, _style: &Style) -> String {
-        let current = self.current_base.as_ref().map(|version| format!(" (current: {})", escape::text(version)));
+        let current = self
+            .current_base
+            .as_ref()
+            .map(|version| format!(" (current: {})", escape::text(version)));
         let mut text = facts(&[
             ("pool", self.pool.clone()),
             ("on", escape::text(&self.shown)),
@@ -98,7 +117,10 @@ impl Human for Info {
             ("size", units::size(self.size)),
             ("free", units::size(self.free)),
             ("inode floor", self.inode_floor.to_string()),
-            ("bases", format!("{}{}", self.bases, current.unwrap_or_default())),
+            (
+                "bases",
+                format!("{}{}", self.bases, current.unwrap_or_default()),
+            ),
             ("profiles", self.profiles.to_string()),
             ("transactions", self.transactions.to_string()),
             ("format", format!("version {}", self.format.version)),
@@ -144,7 +166,11 @@ impl Human for Checked {
         }
         let mut text = String::new();
         for problem in &self.problems {
-            text.push_str(&format!("{}: {}\n", problem.situation, escape::text(&problem.message)));
+            text.push_str(&format!(
+                "{}: {}\n",
+                problem.situation,
+                escape::text(&problem.message)
+            ));
             if let Some(hint) = &problem.hint {
                 text.push_str(&format!("  hint: {}\n", escape::text(hint)));
             }
@@ -155,7 +181,11 @@ impl Human for Checked {
     fn finding(&self) -> Option<Failure> {
         let number = self.problems.len() as u64;
         (number > 0).then(|| {
-            let message = format!("{} found in {}", units::count(number, "problem", "problems"), self.what);
+            let message = format!(
+                "{} found in {}",
+                units::count(number, "problem", "problems"),
+                self.what
+            );
             Failure::new(Exit::Damaged, "damage-found", message)
         })
     }
@@ -190,35 +220,11 @@ impl Human for Upgraded {
         let mut text = format!("{verb}: {}.\n", escape::text(&self.features.join(", ")));
         for reader in &self.readers {
             let version = reader.version.as_deref().unwrap_or("of unknown version");
-            text.push_str(&format!("cannot read it: {} ({})\n", escape::text(&reader.what), escape::text(version)));
-        }
-        text
-    }
-}
-
-/// `pool gc`.
-#[derive(Debug, Serialize)]
-pub struct Collected {
-    /// What was, or would be, collected.
-    pub collected: Vec<String>,
-    /// Why nothing may be collected now, when something could not be parsed.
-    pub kept_because: Vec<String>,
-    /// Whether it was only looked.
-    pub dry_run: bool,
-}
-
-impl Human for Collected {
-    fn human(&self, _style: &Style) -> String {
-        let mut text = String::new();
-        for item in &self.collected {
-            let verb = if self.dry_run { "would collect" } else { "collected" };
-            text.push_str(&format!("{verb} {}\n", escape::text(item)));
-        }
-        for reason in &self.kept_because {
-            text.push_str(&format!("kept: {}\n", escape::text(reason)));
-        }
-        if text.is_empty() {
-            text.push_str("Nothing to collect.\n");
+            text.push_str(&format!(
+                "cannot read it: {} ({})\n",
+                escape::text(&reader.what),
+                escape::text(version)
+            ));
         }
         text
     }
@@ -250,8 +256,14 @@ format        version 1
 
     #[test]
     fn a_check_without_findings_is_no_failure() {
-        let checked = Checked { what: "the pool demo.img".into(), problems: Vec::new() };
-        assert_eq!(checked.human(&Style::plain()), "No damage was found in the pool demo.img.\n");
+        let checked = Checked {
+            what: "the pool demo.img".into(),
+            problems: Vec::new(),
+        };
+        assert_eq!(
+            checked.human(&Style::plain()),
+            "No damage was found in the pool demo.img.\n"
+        );
         assert_eq!(checked.finding(), None);
     }
 

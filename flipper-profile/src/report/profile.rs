@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use profile_db::ProfileFile;
+use profile_db::model::TransactionNumber;
+use profile_store::profile::ProfileInfo;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Human;
+use crate::context::Result;
 use crate::output::table::{Side, Table, facts};
 use crate::output::{Style, escape, units};
 
@@ -42,12 +46,46 @@ pub struct Profile {
     pub in_use: Option<String>,
 }
 
+impl Profile {
+    /// Everything that the store tells.
+    ///
+    /// # Errors
+    ///
+    /// The origin has no form in JSON; none that was parsed is so.
+    pub fn new(info: &ProfileInfo) -> Result<Self> {
+        let file = &info.profile;
+        Ok(Self {
+            id: file.id.to_string(),
+            name: file.name.to_string(),
+            kind: file.kind.to_string(),
+            base: file.base.version.to_string(),
+            origin: super::value(&file.origin)?,
+            created: file.created.to_string(),
+            modified: file.modified.to_string(),
+            description: file.description.clone(),
+            policies: file.policies.clone(),
+            size: info.own_bytes + info.state_bytes,
+            state_size: info.state_bytes,
+            transactions: info.transactions,
+            last_command: info.last.as_ref().map(|last| last.command.clone()),
+            in_use: info.in_use.clone(),
+        })
+    }
+}
+
 impl Human for Profile {
     fn human(&self, _style: &Style) -> String {
         let policies: Vec<String> = self
             .policies
             .iter()
-            .map(|(key, value)| format!("{key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .map(|(key, value)| {
+                format!(
+                    "{key}={}",
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                )
+            })
             .collect();
         facts(&[
             ("name", escape::text(&self.name)),
@@ -59,10 +97,23 @@ impl Human for Profile {
             ("modified", format!("{} UTC", units::time(&self.modified))),
             ("description", escape::text(&self.description)),
             ("settings", escape::text(&policies.join(" "))),
-            ("size", format!("{} (state: {})", units::size(self.size), units::size(self.state_size))),
+            (
+                "size",
+                format!(
+                    "{} (state: {})",
+                    units::size(self.size),
+                    units::size(self.state_size)
+                ),
+            ),
             ("transactions", self.transactions.to_string()),
-            ("last command", escape::text(self.last_command.as_deref().unwrap_or(""))),
-            ("in use", escape::text(self.in_use.as_deref().unwrap_or("no"))),
+            (
+                "last command",
+                escape::text(self.last_command.as_deref().unwrap_or("")),
+            ),
+            (
+                "in use",
+                escape::text(self.in_use.as_deref().unwrap_or("no")),
+            ),
         ])
     }
 }
@@ -144,7 +195,11 @@ impl Human for Profiles {
             text.push_str(&table.render(style));
         }
         for profile in &self.unreadable {
-            text.push_str(&format!("{} cannot be read: {}\n", profile.id, escape::text(&profile.message)));
+            text.push_str(&format!(
+                "{} cannot be read: {}\n",
+                profile.id,
+                escape::text(&profile.message)
+            ));
         }
         text
     }
@@ -164,6 +219,23 @@ pub struct Done {
     /// For people.
     #[serde(skip)]
     pub sentence: String,
+}
+
+impl Done {
+    /// What was done to a profile.
+    pub fn new(
+        profile: &ProfileFile,
+        transaction: Option<TransactionNumber>,
+        sentence: String,
+    ) -> Self {
+        Self {
+            id: profile.id.to_string(),
+            name: profile.name.to_string(),
+            base: profile.base.version.to_string(),
+            transaction: transaction.map(TransactionNumber::get),
+            sentence,
+        }
+    }
 }
 
 impl Human for Done {
@@ -219,6 +291,9 @@ zzzzzzzz cannot be read: profile.json ends too early
         let mut profile = samples::profile();
         profile.description = "x\nkind  built-in\x1b[2J".into();
         let text = profile.human(&Style::plain());
-        assert!(text.contains("description   x\\nkind  built-in\\u{1b}[2J\n"), "{text}");
+        assert!(
+            text.contains("description   x\\nkind  built-in\\u{1b}[2J\n"),
+            "{text}"
+        );
     }
 }

@@ -1,17 +1,41 @@
 //! The report of `recover`.
 
+use profile_store::Exit;
 use serde::Serialize;
 
 use super::Human;
-use crate::output::{Style, escape};
+use crate::failure::Failure;
+use crate::output::{Style, escape, units};
 
-/// One interrupted change that was dealt with.
+/// One thing that was done.
 #[derive(Debug, Clone, Serialize)]
 pub struct Action {
-    /// What was done, one sentence.
+    /// "finished", "taken back", "recorded as interrupted", "noticed", "collected".
+    pub done: &'static str,
+    /// With what, in words.
     pub what: String,
-    /// The transaction it belongs to.
+    /// The transaction, where it is one by itself.
     pub transaction: Option<i64>,
+}
+
+impl Action {
+    /// A change of ours.
+    pub fn of_change(done: &'static str, what: String) -> Self {
+        Self {
+            done,
+            what,
+            transaction: None,
+        }
+    }
+
+    /// A transaction of a package manager.
+    pub fn of_transaction(done: &'static str, number: i64) -> Self {
+        Self {
+            done,
+            what: format!("transaction {number}"),
+            transaction: Some(number),
+        }
+    }
 }
 
 /// `recover`.
@@ -19,25 +43,47 @@ pub struct Action {
 pub struct Recovered {
     /// What was done; nothing when nothing was interrupted.
     pub actions: Vec<Action>,
+    /// What cannot be recovered now, with the reason.
+    pub left: Vec<String>,
 }
 
 impl Human for Recovered {
     fn human(&self, _style: &Style) -> String {
-        if self.actions.is_empty() {
+        if self.actions.is_empty() && self.left.is_empty() {
             return "Nothing was interrupted.\n".into();
         }
         let mut text = String::new();
         for action in &self.actions {
-            match action.transaction {
-                Some(number) => text.push_str(&format!("transaction {number}: {}\n", escape::text(&action.what))),
-                None => text.push_str(&format!("{}\n", escape::text(&action.what))),
-            }
+            text.push_str(&format!(
+                "{}: {}\n",
+                action.done,
+                escape::text(&action.what)
+            ));
+        }
+        for what in &self.left {
+            text.push_str(&format!(
+                "cannot be recovered now: {}\n",
+                escape::text(what)
+            ));
         }
         text
     }
 
     fn only_confirms(&self) -> bool {
-        self.actions.is_empty()
+        self.actions.is_empty() && self.left.is_empty()
+    }
+
+    fn finding(&self) -> Option<Failure> {
+        let number = self.left.len() as u64;
+        (number > 0).then(|| {
+            let message = format!(
+                "{} cannot be recovered now",
+                units::count(number, "change", "changes")
+            );
+            Failure::new(Exit::Damaged, "not-recovered", message)
+                .state("what could be recovered is; the rest is as it was")
+                .hint("remove the cause and run `flipper-profile recover` again")
+        })
     }
 }
 
@@ -50,8 +96,31 @@ mod tests {
     fn each_action_is_one_line() {
         assert_eq!(
             samples::recovered().human(&Style::plain()),
-            "transaction 12: finished the undo\nemptied the staging directory\n"
+            "finished: replace of profile k3j2h1g0 (transaction 12)\nrecorded as interrupted: transaction 13\n"
         );
-        assert_eq!(Recovered { actions: Vec::new() }.human(&Style::plain()), "Nothing was interrupted.\n");
+        assert_eq!(samples::recovered().finding(), None);
+    }
+
+    #[test]
+    fn nothing_to_do_is_said_unless_quiet() {
+        let nothing = Recovered {
+            actions: Vec::new(),
+            left: Vec::new(),
+        };
+        assert_eq!(nothing.human(&Style::plain()), "Nothing was interrupted.\n");
+        assert!(nothing.only_confirms());
+    }
+
+    #[test]
+    fn what_is_left_exits_with_4() {
+        let left = Recovered {
+            left: vec!["profile k3j2h1g0: it is mounted".into()],
+            ..samples::recovered()
+        };
+        assert_eq!(left.finding().map(|failure| failure.code), Some(4));
+        assert!(
+            left.human(&Style::plain())
+                .ends_with("cannot be recovered now: profile k3j2h1g0: it is mounted\n")
+        );
     }
 }

@@ -100,7 +100,10 @@ pub fn profiles() -> Profiles {
             transactions: 3,
             last_command: Some("apt install nginx".into()),
         }],
-        unreadable: vec![Unreadable { id: "zzzzzzzz".into(), message: "profile.json ends too early".into() }],
+        unreadable: vec![Unreadable {
+            id: "zzzzzzzz".into(),
+            message: "profile.json ends too early".into(),
+        }],
     }
 }
 
@@ -177,16 +180,25 @@ pub fn shown() -> Shown {
                 ..package("libc6", "upgrade")
             },
         ],
-        changes: Some(vec![change(b"/etc/nginx/nginx.conf", "added"), change(b"/var/lib/dpkg/sta\ntus\xff", "modified")]),
+        changes: Some(vec![
+            change(b"/etc/nginx/nginx.conf", "added"),
+            change(b"/var/lib/dpkg/sta\ntus\xff", "modified"),
+        ]),
     }
 }
 
 fn change(name: &[u8], change: &'static str) -> Change {
-    Change { path: JsonPath::new(name), change, details: Vec::new(), diff: None, name: name.to_vec() }
+    Change {
+        before: (change != "added").then_some("file"),
+        after: (change != "removed").then_some("file"),
+        attribution: Some("shipped by nginx".into()),
+        ..Change::new(name.to_vec(), change, Vec::new())
+    }
 }
 
 pub fn diff() -> Diff {
-    let unified = b"--- 12-pre/etc/motd\n+++ 12-post/etc/motd\n@@ -1 +1 @@\n-caf\xe9\n+caf\xc3\xa9\x1b[2J\n";
+    let unified =
+        b"--- 12-pre/etc/motd\n+++ 12-post/etc/motd\n@@ -1 +1 @@\n-caf\xe9\n+caf\xc3\xa9\x1b[2J\n";
     Diff {
         transaction: 12,
         changes: vec![
@@ -203,9 +215,13 @@ pub fn diff() -> Diff {
 pub fn recovered() -> Recovered {
     Recovered {
         actions: vec![
-            Action { what: "finished the undo".into(), transaction: Some(12) },
-            Action { what: "emptied the staging directory".into(), transaction: None },
+            Action::of_change(
+                "finished",
+                "replace of profile k3j2h1g0 (transaction 12)".into(),
+            ),
+            Action::of_transaction("recorded as interrupted", 13),
         ],
+        left: Vec::new(),
     }
 }
 
@@ -237,9 +253,8 @@ pub fn status() -> Status {
 
 fn item(name: &[u8], reason: &str) -> Item {
     Item {
-        path: Some(JsonPath::new(name)),
-        package: None,
-        transaction: None,
+        path: JsonPath::new(name),
+        transactions: Vec::new(),
         reason: reason.into(),
         name: name.to_vec(),
     }
@@ -266,14 +281,14 @@ pub fn conflicts() -> Undone {
         mode: None,
         meanwhile: Vec::new(),
         conflicts: vec![
-            Item { transaction: Some(13), ..item(b"/etc/nginx/nginx.conf", "changed by transaction 13") },
             Item {
-                path: None,
-                package: Some("nginx-extras".into()),
-                transaction: None,
-                reason: "needs nginx".into(),
-                name: Vec::new(),
+                transactions: vec![13],
+                ..item(
+                    b"/etc/nginx/nginx.conf",
+                    "changed again since, by transaction 13",
+                )
             },
+            item(b"/etc/x", "its directory is gone since"),
         ],
         ..undone()
     }

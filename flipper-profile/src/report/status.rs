@@ -41,12 +41,31 @@ pub struct Status {
 impl Human for Status {
     fn human(&self, style: &Style) -> String {
         let mut text = facts(&[
-            ("profile", format!("{} ({})", escape::text(&self.profile_name), self.profile)),
+            (
+                "profile",
+                format!("{} ({})", escape::text(&self.profile_name), self.profile),
+            ),
             ("base", escape::text(&self.base)),
             ("mode", self.mode.clone().unwrap_or_default()),
-            ("in use", escape::text(self.in_use.as_deref().unwrap_or("no"))),
-            ("last", self.last.as_ref().map(Transaction::line).unwrap_or_default()),
-            ("disk", format!("{} of {} free", units::size(self.free), units::size(self.size))),
+            (
+                "in use",
+                escape::text(self.in_use.as_deref().unwrap_or("no")),
+            ),
+            (
+                "last",
+                self.last
+                    .as_ref()
+                    .map(Transaction::line)
+                    .unwrap_or_default(),
+            ),
+            (
+                "disk",
+                format!(
+                    "{} of {} free",
+                    units::size(self.free),
+                    units::size(self.size)
+                ),
+            ),
         ]);
         let mut unacknowledged = false;
         for (title, colour, list) in [
@@ -56,7 +75,11 @@ impl Human for Status {
             ("failed", "31", &self.failed),
         ] {
             for transaction in list {
-                text.push_str(&format!("{}: {}\n", style.paint(colour, title), transaction.line()));
+                text.push_str(&format!(
+                    "{}: {}\n",
+                    style.paint(colour, title),
+                    transaction.line()
+                ));
                 let why = transaction.reason.as_ref().or(transaction.problem.as_ref());
                 if let Some(why) = why {
                     text.push_str(&format!("  {}\n", escape::text(why)));
@@ -68,7 +91,11 @@ impl Human for Status {
             text.push_str("  `flipper-profile acknowledge` ends these messages\n");
         }
         for what in &self.pending {
-            text.push_str(&format!("{}: {}\n", style.paint("31", "needs recover"), escape::text(what)));
+            text.push_str(&format!(
+                "{}: {}\n",
+                style.paint("31", "needs recover"),
+                escape::text(what)
+            ));
         }
         if !self.pending.is_empty() {
             text.push_str("  run `flipper-profile recover`\n");

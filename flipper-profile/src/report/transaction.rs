@@ -86,31 +86,56 @@ impl From<&journal::Transaction> for Transaction {
 impl Transaction {
     /// State and command as one line: "12  failed  apt install nginx".
     pub fn line(&self) -> String {
-        format!("{}  {}  {}", self.number, self.state, escape::text(&self.command))
+        format!(
+            "{}  {}  {}",
+            self.number,
+            self.state,
+            escape::text(&self.command)
+        )
     }
 }
 
 /// The heading of `history`, once, and its rows, page by page.
 pub fn history_page(page: &[Transaction], first: bool, style: &Style) -> String {
-    let mut columns = vec![("N", Side::Right), ("STARTED (UTC)", Side::Left), ("STATE", Side::Left)];
+    let mut columns = vec![
+        ("N", Side::Right),
+        ("STARTED (UTC)", Side::Left),
+        ("STATE", Side::Left),
+    ];
     if style.verbose {
-        columns.extend([("KIND", Side::Left), ("BY", Side::Left), ("FRONT END", Side::Left)]);
+        columns.extend([
+            ("KIND", Side::Left),
+            ("BY", Side::Left),
+            ("FRONT END", Side::Left),
+        ]);
     }
     columns.extend([("PACKAGES", Side::Right), ("COMMAND", Side::Left)]);
     let mut table = Table::new(&columns);
     for transaction in page {
-        let mut cells = vec![transaction.number.to_string(), units::time(&transaction.started), transaction.state.clone()];
+        let mut cells = vec![
+            transaction.number.to_string(),
+            units::time(&transaction.started),
+            transaction.state.clone(),
+        ];
         if style.verbose {
             cells.push(transaction.kind.clone());
             cells.push(escape::text(transaction.user.as_deref().unwrap_or("")));
             cells.push(escape::text(&transaction.front_end));
         }
         let packages = transaction.packages_changed;
-        cells.push(if packages == 0 { String::new() } else { packages.to_string() });
+        cells.push(if packages == 0 {
+            String::new()
+        } else {
+            packages.to_string()
+        });
         cells.push(escape::text(&transaction.command));
         table.row(cells);
     }
-    if first { table.render(style) } else { table.render_rows(style) }
+    if first {
+        table.render(style)
+    } else {
+        table.render_rows(style)
+    }
 }
 
 /// One package of a transaction.
@@ -162,8 +187,15 @@ impl Package {
             (_, Some(true)) => " (automatic)",
             _ => "",
         };
-        let status = self.status_after.as_ref().map(|words| format!(" [{words}]")).unwrap_or_default();
-        escape::text(&format!("{:<9}  {}:{}{versions}{mark}{status}", self.action, self.name, self.architecture))
+        let status = self
+            .status_after
+            .as_ref()
+            .map(|words| format!(" [{words}]"))
+            .unwrap_or_default();
+        escape::text(&format!(
+            "{:<9}  {}:{}{versions}{mark}{status}",
+            self.action, self.name, self.architecture
+        ))
     }
 }
 
@@ -183,23 +215,45 @@ pub struct Shown {
 impl Human for Shown {
     fn human(&self, style: &Style) -> String {
         let row = &self.transaction;
-        let number = |value: Option<i64>| value.map(|number| number.to_string()).unwrap_or_default();
+        let number =
+            |value: Option<i64>| value.map(|number| number.to_string()).unwrap_or_default();
         let profile = match &self.profile_name {
             Some(name) => format!("{} ({})", escape::text(name), row.profile),
             None => row.profile.clone(),
         };
-        let user = row.user.as_deref().map(|user| format!("{user} by ")).unwrap_or_default();
+        let user = row
+            .user
+            .as_deref()
+            .map(|user| format!("{user} by "))
+            .unwrap_or_default();
         let utc = |time: &str| format!("{} UTC", units::time(time));
-        let snapshots: Vec<&str> = [&row.pre, &row.post].into_iter().flatten().map(String::as_str).collect();
-        let mut text = format!("Transaction {}: {}\n\n", row.number, escape::text(&row.command));
+        let snapshots: Vec<&str> = [&row.pre, &row.post]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let mut text = format!(
+            "Transaction {}: {}\n\n",
+            row.number,
+            escape::text(&row.command)
+        );
         text.push_str(&facts(&[
             ("state", row.state.clone()),
-            ("problem", escape::text(row.problem.as_deref().unwrap_or(""))),
-            ("not protected", escape::text(row.reason.as_deref().unwrap_or(""))),
+            (
+                "problem",
+                escape::text(row.problem.as_deref().unwrap_or("")),
+            ),
+            (
+                "not protected",
+                escape::text(row.reason.as_deref().unwrap_or("")),
+            ),
             ("kind", row.kind.clone()),
             ("profile", profile),
             ("base", escape::text(&row.base)),
-            ("asked for", escape::text(&format!("{user}{}", row.front_end))),
+            (
+                "asked for",
+                escape::text(&format!("{user}{}", row.front_end)),
+            ),
             ("started", utc(&row.started)),
             ("ended", row.ended.as_deref().map(utc).unwrap_or_default()),
             ("snapshots", escape::text(&snapshots.join(", "))),
@@ -210,7 +264,10 @@ impl Human for Shown {
             text.push_str(&format!("noticed: {}\n", escape::text(line)));
         }
         if !self.packages.is_empty() {
-            text.push_str(&format!("\n{}:\n", units::count(self.packages.len() as u64, "package", "packages")));
+            text.push_str(&format!(
+                "\n{}:\n",
+                units::count(self.packages.len() as u64, "package", "packages")
+            ));
             for package in &self.packages {
                 text.push_str(&format!("  {}\n", package.line()));
             }
@@ -219,8 +276,15 @@ impl Human for Shown {
             None => text.push_str("\nWhich paths it changed is not known any more.\n"),
             Some(changes) if changes.is_empty() => {}
             Some(changes) => {
-                text.push_str(&format!("\n{}:\n", units::count(changes.len() as u64, "path", "paths")));
-                let shown = if style.verbose { changes.len() } else { PATHS_SHOWN };
+                text.push_str(&format!(
+                    "\n{}:\n",
+                    units::count(changes.len() as u64, "path", "paths")
+                ));
+                let shown = if style.verbose {
+                    changes.len()
+                } else {
+                    PATHS_SHOWN
+                };
                 for change in changes.iter().take(shown) {
                     text.push_str(&format!("  {}\n", change.line()));
                 }
@@ -279,11 +343,18 @@ mod tests {
 
     #[test]
     fn verbose_history_tells_who() {
-        let style = Style { verbose: true, ..Style::plain() };
-        let expected = "\x20N  STARTED (UTC)        STATE  KIND  BY     FRONT END  PACKAGES  COMMAND
+        let style = Style {
+            verbose: true,
+            ..Style::plain()
+        };
+        let expected =
+            "\x20N  STARTED (UTC)        STATE  KIND  BY     FRONT END  PACKAGES  COMMAND
 12  2026-11-21 09:03:01  done   apt   alice  apt               2  apt install nginx
 ";
-        assert_eq!(history_page(&[samples::transaction()], true, &style), expected);
+        assert_eq!(
+            history_page(&[samples::transaction()], true, &style),
+            expected
+        );
     }
 
     #[test]
@@ -317,7 +388,10 @@ noticed: vim was marked manual
         let mut shown = samples::shown();
         shown.changes = Some(vec![shown.changes.unwrap().remove(0); 30]);
         let text = shown.human(&Style::plain());
-        assert!(text.ends_with("  and 10 more: `flipper-profile diff 12` shows all\n"), "{text}");
+        assert!(
+            text.ends_with("  and 10 more: `flipper-profile diff 12` shows all\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -326,8 +400,17 @@ noticed: vim was marked manual
         shown.transaction = samples::failed_transaction();
         shown.changes = None;
         let text = shown.human(&Style::plain());
-        assert!(text.contains("problem        bad:all is half-configured\n"), "{text}");
-        assert!(text.contains("not protected  the journal was locked\n"), "{text}");
-        assert!(text.ends_with("Which paths it changed is not known any more.\n"), "{text}");
+        assert!(
+            text.contains("problem        bad:all is half-configured\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("not protected  the journal was locked\n"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("Which paths it changed is not known any more.\n"),
+            "{text}"
+        );
     }
 }

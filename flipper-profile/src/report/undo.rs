@@ -14,15 +14,12 @@ const SHOWN: usize = 20;
 /// A path with what is said about it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Item {
-    /// The path, when it is about one.
+    /// Absolute in the merged tree.
     #[serde(flatten)]
-    pub path: Option<JsonPath>,
-    /// The package, when it is about one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub package: Option<String>,
-    /// The later transaction that stands in the way.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transaction: Option<i64>,
+    pub path: JsonPath,
+    /// The later transactions that stand in the way, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transactions: Vec<i64>,
     /// Why it is listed.
     pub reason: String,
     /// The exact name, for people.
@@ -32,15 +29,11 @@ pub struct Item {
 
 impl Item {
     fn line(&self) -> String {
-        let subject = match &self.package {
-            Some(package) if self.name.is_empty() => escape::text(package),
-            _ => escape::bytes(&self.name),
-        };
-        match (subject.is_empty(), self.reason.is_empty()) {
-            (false, false) => format!("{subject}: {}", escape::text(&self.reason)),
-            (false, true) => subject,
-            (true, _) => escape::text(&self.reason),
-        }
+        format!(
+            "{}: {}",
+            escape::bytes(&self.name),
+            escape::text(&self.reason)
+        )
     }
 }
 
@@ -56,7 +49,7 @@ pub struct Undone {
     pub undoes: i64,
     /// Its command line.
     pub command: String,
-    /// "staged" or "live".
+    /// "exchange", "staged" or "live".
     pub mode: Option<&'static str>,
     /// Whether it was only looked.
     pub check: bool,
@@ -81,27 +74,45 @@ impl Undone {
             text.push_str(&format!("  {}\n", item.line()));
         }
         if items.len() > shown {
-            text.push_str(&format!("  and {} more (-v shows all)\n", items.len() - shown));
+            text.push_str(&format!(
+                "  and {} more (-v shows all)\n",
+                items.len() - shown
+            ));
         }
     }
 }
 
 impl Human for Undone {
     fn human(&self, style: &Style) -> String {
-        let paths = units::count(self.restored, "path", "paths");
-        let what = format!("transaction {} ({})", self.undoes, escape::text(&self.command));
+        let paths = match self.restored {
+            0 => String::new(),
+            number => format!(": {}", units::count(number, "path", "paths")),
+        };
+        let what = format!(
+            "transaction {} ({})",
+            self.undoes,
+            escape::text(&self.command)
+        );
         let mut text = match (self.transaction, self.check) {
             // The error says it; the lists below are its details.
             _ if !self.conflicts.is_empty() => String::new(),
-            (_, true) => format!("Would {} {what}: {paths}.\n", self.verb),
+            (_, true) => format!("Would {} {what}{paths}.\n", self.verb),
             (Some(number), false) => {
-                let participle = if self.verb == "redo" { "Redid" } else { "Took back" };
-                format!("{participle} {what}: {paths}; this is transaction {number}.\n")
+                let participle = if self.verb == "redo" {
+                    "Redid"
+                } else {
+                    "Took back"
+                };
+                format!("{participle} {what}{paths}; this is transaction {number}.\n")
             }
             (None, false) => format!("Nothing was left to {} of {what}.\n", self.verb),
         };
         Self::list(&mut text, "stands in the way", &self.conflicts, style);
-        let kept = if self.check { "changed meanwhile, would be kept" } else { "changed meanwhile, kept" };
+        let kept = if self.check {
+            "changed meanwhile, would be kept"
+        } else {
+            "changed meanwhile, kept"
+        };
         Self::list(&mut text, kept, &self.meanwhile, style);
         for note in &self.notes {
             text.push_str(&format!("{}\n", escape::text(note)));
@@ -118,10 +129,16 @@ impl Human for Undone {
                 self.undoes,
                 units::count(number, "conflict", "conflicts")
             );
-            let later: Option<i64> = self.conflicts.iter().filter_map(|item| item.transaction).max();
+            let later: Option<i64> = self
+                .conflicts
+                .iter()
+                .flat_map(|item| item.transactions.iter().copied())
+                .max();
             let failure = Failure::new(Exit::Decision, "conflicts", message);
             match later {
-                Some(later) => failure.hint(format!("take the later transaction back first: `flipper-profile undo {later}`")),
+                Some(later) => failure.hint(format!(
+                    "take the later transaction back first: `flipper-profile undo {later}`"
+                )),
                 None => failure,
             }
         })
@@ -149,8 +166,14 @@ changed meanwhile, kept:
         let mut undone = samples::undone();
         (undone.check, undone.transaction) = (true, None);
         let text = undone.human(&Style::plain());
-        assert!(text.starts_with("Would undo transaction 12 (apt install nginx): 120 paths.\n"), "{text}");
-        assert!(text.contains("changed meanwhile, would be kept:\n"), "{text}");
+        assert!(
+            text.starts_with("Would undo transaction 12 (apt install nginx): 120 paths.\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("changed meanwhile, would be kept:\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -158,11 +181,14 @@ changed meanwhile, kept:
         let undone = samples::conflicts();
         assert_eq!(
             undone.human(&Style::plain()),
-            "stands in the way:\n  /etc/nginx/nginx.conf: changed by transaction 13\n  nginx-extras: needs nginx\n"
+            "stands in the way:\n  /etc/nginx/nginx.conf: changed again since, by transaction 13\n  /etc/x: its directory is gone since\n"
         );
         let failure = undone.finding().unwrap();
         assert_eq!((failure.code, failure.situation), (3, "conflicts"));
         assert_eq!(failure.message, "cannot undo transaction 12: 2 conflicts");
-        assert_eq!(failure.hint.as_deref(), Some("take the later transaction back first: `flipper-profile undo 13`"));
+        assert_eq!(
+            failure.hint.as_deref(),
+            Some("take the later transaction back first: `flipper-profile undo 13`")
+        );
     }
 }

@@ -1,0 +1,286 @@
+//! What a transaction changed, as `show` and `diff` tell it.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use conffile_diff::text::{Difference, LONGEST_BYTES, difference};
+use profile_db::ProfileFile;
+use profile_db::journal::{self, FileType, Journal, TransactionKind};
+use profile_db::model::TransactionNumber;
+use profile_store::delta::{self, ChangeKind, Delta};
+use profile_store::undo::{self, Sides};
+use profile_store::view::View;
+use profile_store::{Error, Pool, changes, profile, state_paths};
+use profile_sys::file;
+use profile_sys::tree::{Kind, Meta};
+
+use crate::context::Result;
+use crate::output::encode::JsonPath;
+use crate::output::units;
+use crate::report::change::{Change, TextDiff};
+
+/// The transaction, when it is one of this profile.
+///
+/// # Errors
+///
+/// The profile has no such transaction.
+pub fn transaction(
+    journal: &Journal,
+    profile: &ProfileFile,
+    number: TransactionNumber,
+) -> Result<journal::Transaction> {
+    let none = || Error::NoSuchTransaction {
+        number,
+        profile: Some(profile.name.to_string()),
+    };
+    match journal.transaction(number) {
+        Ok(row) if row.profile == profile.id => Ok(row),
+        Ok(_) | Err(journal::Error::NoSuchTransaction { .. }) => Err(none().into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The paths that a transaction changed; `None` when that is not known any more.
+///
+/// # Errors
+///
+/// The snapshots cannot be compared.
+pub fn list(
+    pool: &Pool,
+    journal: &Journal,
+    row: &journal::Transaction,
+) -> Result<Option<Vec<Change>>> {
+    match changes::of(pool, journal, row) {
+        Ok(rows) => Ok(Some(rows.iter().map(of_journal).collect())),
+        Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => {
+            Ok(if has_content(&row.kind) {
+                None
+            } else {
+                Some(Vec::new())
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether transactions of this kind change files of the profile.
+fn has_content(kind: &TransactionKind) -> bool {
+    !matches!(
+        kind,
+        TransactionKind::Create
+            | TransactionKind::Clone
+            | TransactionKind::Rename
+            | TransactionKind::Set
+            | TransactionKind::Delete
+    )
+}
+
+/// The changes of a transaction with the differences of text files: all paths, or `below` one.
+///
+/// What an added or removed file holds is told only when a path is named: after the installation of
+/// a package it would be the whole package.
+///
+/// # Errors
+///
+/// The transaction has no snapshots to compare, or they cannot be compared.
+pub fn with_text(
+    pool: &Pool,
+    row: &journal::Transaction,
+    below: Option<&Path>,
+    times: bool,
+) -> Result<Vec<Change>> {
+    let sides = undo::sides(pool, row, "compared")?;
+    let delta = compare(pool, &sides)?;
+    let below = below.map(|path| path.strip_prefix("/").unwrap_or(path));
+    let wanted = |change: &&delta::Change| {
+        (times || change.kind != ChangeKind::Times)
+            && below.is_none_or(|path| change.path.starts_with(path))
+    };
+    let old = View::read_only(pool, &sides.pre, &sides.base)?;
+    let new = View::read_only(pool, &sides.post, &sides.base)?;
+    let labels = [&row.pre, &row.post].map(|name| name.clone().unwrap_or_default());
+    let trees = Trees {
+        old: old.path(),
+        new: new.path(),
+        labels,
+        whole_files: below.is_some(),
+    };
+    let mut changes = Vec::new();
+    for change in delta.changes.iter().filter(wanted) {
+        changes.push(trees.describe(change)?);
+    }
+    old.close()?;
+    new.close()?;
+    Ok(changes)
+}
+
+fn compare(pool: &Pool, sides: &Sides) -> Result<Delta> {
+    let state = state_paths::of(&profile::read_file(&sides.post)?);
+    Ok(delta::between(
+        pool,
+        (&sides.pre, &sides.base),
+        (&sides.post, &sides.base),
+        &state,
+    )?)
+}
+
+/// The merged trees before and after.
+struct Trees<'a> {
+    old: &'a Path,
+    new: &'a Path,
+    labels: [String; 2],
+    whole_files: bool,
+}
+
+impl Trees<'_> {
+    fn describe(&self, change: &delta::Change) -> Result<Change> {
+        let mut told = of_delta(change);
+        let is =
+            |meta: &Option<Meta>, kind: Kind| meta.as_ref().is_some_and(|meta| meta.kind == kind);
+        let both_links = is(&change.old, Kind::Symlink) && is(&change.new, Kind::Symlink);
+        if change.kind == ChangeKind::Content && both_links {
+            let (old, new) = (link(self.old, &change.path)?, link(self.new, &change.path)?);
+            told.details.push(format!(
+                "target {} -> {}",
+                old.to_string_lossy(),
+                new.to_string_lossy()
+            ));
+        }
+        let content = match change.kind {
+            ChangeKind::Content => is(&change.old, Kind::File),
+            ChangeKind::Added | ChangeKind::Removed | ChangeKind::Type => self.whole_files,
+            ChangeKind::Metadata | ChangeKind::Times => false,
+        };
+        if content {
+            let (old, new) = (
+                self.content(self.old, change, &change.old)?,
+                self.content(self.new, change, &change.new)?,
+            );
+            match self.difference(&change.path, old, new) {
+                Difference::Unified(bytes) => told.diff = Some(TextDiff::new(bytes)),
+                Difference::Binary => told.details.push(sizes(change)),
+                Difference::Same => {}
+            }
+        }
+        Ok(told)
+    }
+
+    /// A regular file's bytes; `None` when there are more than are compared. Everything else counts as
+    /// a file without bytes.
+    fn content(
+        &self,
+        root: &Path,
+        change: &delta::Change,
+        meta: &Option<Meta>,
+    ) -> Result<Option<Vec<u8>>> {
+        match meta {
+            Some(meta) if meta.kind == Kind::File && meta.size > LONGEST_BYTES as u64 => Ok(None),
+            Some(meta) if meta.kind == Kind::File => {
+                Ok(Some(file::read(&root.join(&change.path))?))
+            }
+            _ => Ok(Some(Vec::new())),
+        }
+    }
+
+    fn difference(&self, path: &Path, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> Difference {
+        let [before, after] = &self.labels;
+        let label = |side: &str| format!("{side}/{}", path.display());
+        match (old, new) {
+            (Some(old), Some(new)) => difference(&old, &new, &label(before), &label(after)),
+            _ => Difference::Binary,
+        }
+    }
+}
+
+fn link(root: &Path, path: &Path) -> Result<PathBuf> {
+    Ok(file::read_link(&root.join(path))?)
+}
+
+fn sizes(change: &delta::Change) -> String {
+    let size = |meta: &Option<Meta>| meta.as_ref().map(|meta| units::size(meta.size));
+    match (size(&change.old), size(&change.new)) {
+        (Some(old), Some(new)) => format!("no text, {old} -> {new}"),
+        (Some(size), None) | (None, Some(size)) => format!("no text, {size}"),
+        (None, None) => "no text".into(),
+    }
+}
+
+/// A change as the delta has it.
+fn of_delta(change: &delta::Change) -> Change {
+    let name = [b"/", change.path.as_os_str().as_bytes()].concat();
+    let word = match change.kind {
+        ChangeKind::Content => "modified",
+        other => other.as_str(),
+    };
+    let mut told = Change::new(name, word, details(change));
+    told.before = change.old.as_ref().map(|meta| kind_word(meta.kind));
+    told.after = change.new.as_ref().map(|meta| kind_word(meta.kind));
+    told
+}
+
+/// What changed besides the content.
+fn details(change: &delta::Change) -> Vec<String> {
+    let (Some(old), Some(new)) = (&change.old, &change.new) else {
+        return Vec::new();
+    };
+    if old.kind != new.kind {
+        return vec![format!(
+            "{} -> {}",
+            kind_word(old.kind),
+            kind_word(new.kind)
+        )];
+    }
+    let mut details = Vec::new();
+    if old.mode != new.mode {
+        details.push(format!("mode {:04o} -> {:04o}", old.mode, new.mode));
+    }
+    if (old.uid, old.gid) != (new.uid, new.gid) {
+        details.push(format!(
+            "owner {}:{} -> {}:{}",
+            old.uid, old.gid, new.uid, new.gid
+        ));
+    }
+    if change.kind == ChangeKind::Metadata && details.is_empty() {
+        details.push("extended attributes".into());
+    }
+    details
+}
+
+fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => FileType::File,
+        Kind::Directory => FileType::Directory,
+        Kind::Symlink => FileType::Symlink,
+        Kind::CharDevice => FileType::CharDevice,
+        Kind::BlockDevice => FileType::BlockDevice,
+        Kind::Fifo => FileType::Fifo,
+        Kind::Socket => FileType::Socket,
+    }
+    .as_str()
+}
+
+/// A change as the journal keeps it.
+fn of_journal(row: &journal::ChangeRow) -> Change {
+    use journal::Change as Recorded;
+    let word = match row.change {
+        Recorded::Created => "added",
+        Recorded::Removed => "removed",
+        Recorded::Content => "modified",
+        Recorded::Metadata => "metadata",
+        Recorded::Type => "type",
+    };
+    let mut change = Change::new(row.path.clone(), word, Vec::new());
+    change.before = row.before.map(|kind| kind.as_str());
+    change.after = row.after.map(|kind| kind.as_str());
+    match &row.attribution {
+        Some(reason) => change.attribution = Some(reason.clone()),
+        None => change.details.push("changed meanwhile".into()),
+    }
+    change
+}
+
+/// A path as reports have it.
+pub fn json_path(path: &Path) -> (JsonPath, Vec<u8>) {
+    let name = [b"/", path.as_os_str().as_bytes()].concat();
+    (JsonPath::new(&name), name)
+}

@@ -1,0 +1,145 @@
+//! `pool create|info|check|upgrade|gc`.
+
+use std::os::unix::ffi::OsStrExt;
+
+use profile_db::model::Time;
+use profile_store::pool::{self, CreateOptions};
+use profile_store::{base, check, profile};
+use profile_sys::btrfs;
+
+use crate::cli::{PoolCheck, PoolCommand, PoolCreate, PoolUpgrade};
+use crate::commands::Outcome;
+use crate::context::{Context, Result};
+use crate::output::encode::JsonPath;
+use crate::report::pool::{Checked, Created, Format, Info, Problem, Upgraded};
+
+/// Runs one of the verbs.
+///
+/// # Errors
+///
+/// What the verb says.
+pub fn run(verb: &PoolCommand, context: &Context) -> Result<Outcome> {
+    match verb {
+        PoolCommand::Create(arguments) => create(arguments, context),
+        PoolCommand::Info => info(context),
+        PoolCommand::Check(arguments) => check(arguments, context),
+        PoolCommand::Upgrade(arguments) => upgrade(arguments, context),
+    }
+}
+
+fn create(arguments: &PoolCreate, context: &Context) -> Result<Outcome> {
+    let target = &arguments.target;
+    if arguments.force && target.exists() {
+        context.confirm(&format!(
+            "Destroy everything that {} holds?",
+            target.display()
+        ))?;
+    }
+    let options = CreateOptions {
+        size: arguments.size,
+        force: arguments.force,
+        inode_floor: arguments.inode_floor,
+        label: arguments.label.clone(),
+        now: Time::now(),
+    };
+    let pool = pool::create(target, &options, context.progress().as_mut())?;
+    let report = Created {
+        path: JsonPath::new(target.as_os_str().as_bytes()),
+        pool: pool.file().id.to_string(),
+        filesystem: pool.filesystem().to_string(),
+        inode_floor: pool.inode_floor(),
+        shown: target.to_string_lossy().into_owned(),
+    };
+    Ok(report.into())
+}
+
+fn info(context: &Context) -> Result<Outcome> {
+    let pool = context.pool()?;
+    let usage = btrfs::usage(pool.layout().top())?;
+    let file = pool.file();
+    let report = Info {
+        path: JsonPath::new(pool.named().as_os_str().as_bytes()),
+        device: pool.device().to_string_lossy().into_owned(),
+        pool: file.id.to_string(),
+        filesystem: pool.filesystem().to_string(),
+        created: file.created.to_string(),
+        inode_floor: pool.inode_floor(),
+        size: usage.total,
+        free: usage.available,
+        bases: base::versions(&pool)?.len() as u64,
+        current_base: base::current(&pool)?.map(|version| version.to_string()),
+        profiles: profile::all(&pool)?.len() as u64,
+        transactions: pool.journal_read_only()?.counts(None)?.transactions,
+        format: Format::new(&file.format),
+        read_only_because: Vec::new(),
+        shown: pool.named().to_string_lossy().into_owned(),
+    };
+    Ok(report.into())
+}
+
+fn check(arguments: &PoolCheck, context: &Context) -> Result<Outcome> {
+    let pool = context.pool()?;
+    let found = check::check(&pool, arguments.deep, context.progress().as_mut())?;
+    let what = format!("the pool {}", pool.named().display());
+    Ok(Checked {
+        what,
+        problems: found.iter().map(problem).collect(),
+    }
+    .into())
+}
+
+fn problem(found: &check::Problem) -> Problem {
+    let interrupted = found.detail.starts_with("interrupted: ");
+    let situation = match found.subject.split('/').next() {
+        _ if interrupted => "interrupted",
+        Some("@base") => "base",
+        Some("@profiles") => "profile",
+        Some("@flipper") => "journal",
+        _ => "pool",
+    };
+    Problem {
+        situation: situation.into(),
+        message: format!("{}: {}", found.subject, found.detail),
+        path: Some(JsonPath::new(found.subject.as_bytes())),
+        hint: interrupted.then(|| "run `flipper-profile recover`".to_owned()),
+    }
+}
+
+/// There is one form so far, so every pool that can be opened has the newest one, and nobody is left
+/// behind by it.
+fn upgrade(arguments: &PoolUpgrade, context: &Context) -> Result<Outcome> {
+    let pool = context.pool()?;
+    if !arguments.dry_run {
+        // Refused where this version may only read.
+        drop(pool.lock()?);
+    }
+    Ok(Upgraded {
+        features: Vec::new(),
+        readers: Vec::new(),
+        changed: false,
+    }
+    .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_has_a_word_for_programs() {
+        let word = |subject: &str, detail: &str| {
+            problem(&check::Problem {
+                subject: subject.into(),
+                detail: detail.into(),
+            })
+            .situation
+        };
+        assert_eq!(word("@base/13.2", "it is writable"), "base");
+        assert_eq!(word("@profiles/k3j2h1g0", "work is missing"), "profile");
+        assert_eq!(
+            word("@flipper/journal.db", "interrupted: undo"),
+            "interrupted"
+        );
+        assert_eq!(word("@flipper/journal.db", "a row is missing"), "journal");
+    }
+}

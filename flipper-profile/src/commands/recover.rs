@@ -1,0 +1,45 @@
+//! `recover`: what was interrupted is finished or taken back.
+
+use profile_db::model::{Time, TransactionNumber};
+use profile_store::recover;
+
+use crate::commands::Outcome;
+use crate::context::{Context, Result};
+use crate::output::units;
+use crate::report::recover::{Action, Recovered};
+
+/// Recovers the pool.
+///
+/// # Errors
+///
+/// The pool or the journal cannot be read, or another command is at work.
+pub fn run(context: &Context) -> Result<Outcome> {
+    let pool = context.pool()?;
+    let done = recover::run(&pool, Time::now())?;
+    let of_changes = |word: &'static str, list: Vec<String>| {
+        list.into_iter()
+            .map(move |what| Action::of_change(word, what))
+    };
+    let of_transactions = |word: &'static str, list: Vec<TransactionNumber>| {
+        list.into_iter()
+            .map(move |number| Action::of_transaction(word, number.get()))
+    };
+    let mut actions = Vec::new();
+    actions.extend(of_changes("finished", done.finished));
+    actions.extend(of_changes("taken back", done.taken_back));
+    actions.extend(of_transactions("recorded as interrupted", done.interrupted));
+    actions.extend(of_transactions("noticed", done.noticed));
+    if done.collected > 0 {
+        let what = units::count(
+            done.collected as u64,
+            "piece of an interrupted change",
+            "pieces of interrupted changes",
+        );
+        actions.push(Action::of_change("collected", what));
+    }
+    Ok(Recovered {
+        actions,
+        left: done.left,
+    }
+    .into())
+}

@@ -1,0 +1,32 @@
+//! `show`: one transaction.
+
+use crate::changes;
+use crate::cli::Show;
+use crate::commands::Outcome;
+use crate::commands::history::number;
+use crate::context::{Context, Result};
+use crate::report::transaction::{Package, Shown, Transaction};
+
+/// Shows the transaction with its packages and paths.
+///
+/// # Errors
+///
+/// The profile has no such transaction, or its snapshots cannot be compared.
+pub fn run(arguments: &Show, context: &Context) -> Result<Outcome> {
+    let pool = context.pool()?;
+    let profile = context.profile(&pool)?;
+    context.catch_up(&pool, &profile);
+    let journal = context.journal(&pool)?;
+    let row = changes::transaction(&journal, &profile, number(arguments.number)?)?;
+    let shown = Shown {
+        transaction: Transaction::from(&row),
+        profile_name: Some(profile.name.to_string()),
+        packages: journal
+            .packages(row.number)?
+            .iter()
+            .map(Package::from)
+            .collect(),
+        changes: changes::list(&pool, &journal, &row)?,
+    };
+    Ok(shown.into())
+}

@@ -1,0 +1,184 @@
+//! `undo` and `redo`: one transaction taken back.
+
+use std::path::Path;
+
+use profile_db::journal::{self, Transaction, TransactionKind};
+use profile_db::model::{Time, TransactionNumber};
+use profile_db::state::State;
+use profile_store::undo::{self, Plan, Verb, Which};
+use profile_store::{Pool, profile};
+
+use crate::actor;
+use crate::changes::json_path;
+use crate::cli::{Redo, Undo};
+use crate::commands::Outcome;
+use crate::commands::history::number;
+use crate::context::{Context, Result};
+use crate::report::undo::{Item, Undone};
+
+/// Takes a transaction back.
+///
+/// # Errors
+///
+/// There is nothing to undo, the transaction cannot be taken back, or another command is at work.
+pub fn undo(arguments: &Undo, context: &Context) -> Result<Outcome> {
+    take_back(
+        Verb::Undo,
+        arguments.number,
+        arguments.check,
+        arguments.exact,
+        context,
+    )
+}
+
+/// Takes an undo back.
+///
+/// # Errors
+///
+/// As [`undo`].
+pub fn redo(arguments: &Redo, context: &Context) -> Result<Outcome> {
+    take_back(
+        Verb::Redo,
+        arguments.number,
+        arguments.check,
+        false,
+        context,
+    )
+}
+
+fn take_back(
+    verb: Verb,
+    named: Option<i64>,
+    check: bool,
+    exact: bool,
+    context: &Context,
+) -> Result<Outcome> {
+    let named = named.map(number).transpose()?;
+    let pool = context.pool()?;
+    let deletion = match (verb, named) {
+        (Verb::Undo, Some(named)) => deletion(&pool, named)?,
+        _ => None,
+    };
+    if let Some(deletion) = deletion {
+        return bring_back(&pool, &deletion, check);
+    }
+    let profile = context.profile(&pool)?;
+    context.catch_up(&pool, &profile);
+    let which = named.map_or(Which::Newest, Which::Number);
+    let journal = pool.journal()?;
+    let prepared = undo::prepare(&pool, &journal, &profile, verb, which, exact)?;
+    let mut report = of_plan(&prepared.plan, verb);
+    report.check = check;
+    if check || !report.conflicts.is_empty() {
+        prepared.cancel()?;
+        return Ok(report.into());
+    }
+    let applied = undo::apply(
+        &pool,
+        &journal,
+        prepared,
+        &actor::current()?,
+        Time::now(),
+        context.progress().as_mut(),
+    )?;
+    report.transaction = Some(applied.number.get());
+    Ok(report.into())
+}
+
+/// The named transaction, when it is the deletion of a profile. Such a profile has no name any more
+/// by which `-p` could find it.
+fn deletion(pool: &Pool, named: TransactionNumber) -> Result<Option<Transaction>> {
+    match pool.journal_read_only()?.transaction(named) {
+        Ok(row) => {
+            Ok((row.kind == TransactionKind::Delete && row.state == State::Done).then_some(row))
+        }
+        // Told with the profile's name later.
+        Err(journal::Error::NoSuchTransaction { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes the deletion of a profile back.
+fn bring_back(pool: &Pool, deletion: &Transaction, check: bool) -> Result<Outcome> {
+    let mut report = Undone {
+        verb: Verb::Undo.as_str(),
+        transaction: None,
+        undoes: deletion.number.get(),
+        command: deletion.command.clone(),
+        mode: None,
+        check,
+        restored: 0,
+        meanwhile: Vec::new(),
+        conflicts: Vec::new(),
+        notes: Vec::new(),
+    };
+    if check {
+        report
+            .notes
+            .push(format!("the profile {} would come back", deletion.profile));
+        return Ok(report.into());
+    }
+    let _lock = pool.lock()?;
+    let journal = pool.journal()?;
+    let profile = profile::restore_deleted(
+        pool,
+        &journal,
+        deletion.number,
+        &actor::current()?,
+        Time::now(),
+    )?;
+    report.transaction = journal
+        .transaction(deletion.number)?
+        .undone_by
+        .map(TransactionNumber::get);
+    report
+        .notes
+        .push(format!("the profile '{}' is back", profile.name));
+    Ok(report.into())
+}
+
+/// The plan as a report.
+fn of_plan(plan: &Plan, verb: Verb) -> Undone {
+    let conflict = |conflict: &undo::Conflict| {
+        let by: Vec<i64> = conflict.by.iter().map(|number| number.get()).collect();
+        let reason = match by.as_slice() {
+            [] => conflict.obstacle.as_str().to_owned(),
+            [one] => format!("{}, by transaction {one}", conflict.obstacle.as_str()),
+            many => {
+                let list: Vec<String> = many.iter().map(i64::to_string).collect();
+                format!(
+                    "{}, by the transactions {}",
+                    conflict.obstacle.as_str(),
+                    list.join(", ")
+                )
+            }
+        };
+        item(&conflict.path, by, reason)
+    };
+    Undone {
+        verb: verb.as_str(),
+        transaction: None,
+        undoes: plan.transaction.number.get(),
+        command: plan.transaction.command.clone(),
+        mode: Some(plan.method.as_str()),
+        check: false,
+        restored: plan.restore.len() as u64,
+        meanwhile: plan
+            .meanwhile
+            .iter()
+            .map(|change| item(&change.path, Vec::new(), change.kind.as_str().into()))
+            .collect(),
+        conflicts: plan.conflicts.iter().map(conflict).collect(),
+        notes: Vec::new(),
+    }
+}
+
+fn item(path: &Path, transactions: Vec<i64>, reason: String) -> Item {
+    let (path, name) = json_path(path);
+    Item {
+        path,
+        transactions,
+        reason,
+        name,
+    }
+}
