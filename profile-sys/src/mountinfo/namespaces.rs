@@ -15,7 +15,8 @@ use crate::{Error, Result};
 /// The mounts of all namespaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Namespaces {
-    /// Each mount with the inode number of its namespace; 0 for that of a process that may not be inspected.
+    /// Each mount with the inode number of its namespace, 0 for one that may not be identified. A mount may be
+    /// listed several times, as seen from several roots.
     pub mounts: Vec<(u64, Mount)>,
     /// Whether this is known to be all of them. False outside of the initial pid namespace, from where other
     /// processes cannot be seen, and when a namespace could not be read: then take everything for in use.
@@ -88,20 +89,20 @@ impl Survey {
     }
 
     fn visit_task(&mut self, task: &Path) -> io::Result<()> {
-        // A process that is ending has left its namespaces already: no link, or EINVAL on reading.
-        let namespace = namespace_of(task)?;
-        if namespace != UNTOLD && self.seen.contains(&namespace) {
+        let view = view_of(task)?;
+        if view.as_ref().is_some_and(|view| self.views.contains(view)) {
             return Ok(());
         }
         let path = task.join("mountinfo");
         let text = std::fs::read(&path)?;
         // Between the two reads the thread may have moved on to another namespace.
-        if namespace_of(task)? != namespace {
+        if view_of(task)? != view {
             return self.visit_task(task);
         }
+        let inode = view.as_ref().map_or(UNKNOWN_NAMESPACE, |(inode, _)| *inode);
+        self.views.extend(view);
         let first = self.mounts.len();
-        self.add(namespace, &text, &path)
-            .map_err(io::Error::other)?;
+        self.add(inode, &text, &path).map_err(io::Error::other)?;
         for (_, mount) in &self.mounts[first..] {
             if let Some(pinned) = pinned_namespace(mount) {
                 let below = mount
@@ -114,17 +115,11 @@ impl Survey {
         Ok(())
     }
 
-    fn add(&mut self, namespace: u64, text: &[u8], origin: &Path) -> Result<()> {
+    fn add(&mut self, inode: u64, text: &[u8], origin: &Path) -> Result<()> {
         let mounts = parse_from(text, origin)?;
-        // Numbers of mounts are unique over all namespaces, so the first one tells whether this list was read.
-        let first = mounts.first().map(|mount| mount.id);
-        if namespace != UNTOLD {
-            self.seen.insert(namespace);
-        } else if self.mounts.iter().any(|(_, mount)| Some(mount.id) == first) {
-            return Ok(());
-        }
+        self.seen.insert(inode);
         self.mounts
-            .extend(mounts.into_iter().map(|mount| (namespace, mount)));
+            .extend(mounts.into_iter().map(|mount| (inode, mount)));
         Ok(())
     }
 
@@ -156,21 +151,6 @@ fn view_of(task: &Path) -> io::Result<Option<(u64, PathBuf)>> {
         Ok(view) => Ok(Some(view)),
         // It has a capability that this process lacks. Its mounts can be read for all that.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The namespace of a process that may not be inspected.
-const UNTOLD: u64 = 0;
-
-/// The inode number of a thread's mount namespace. Root too may be kept from inspecting a process; its list of
-/// mounts can be read all the same.
-fn namespace_of(task: &Path) -> io::Result<u64> {
-    match std::fs::metadata(task.join("ns/mnt")) {
-        Ok(meta) => Ok(meta.ino()),
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM)) => {
-            Ok(UNTOLD)
-        }
         Err(error) => Err(error),
     }
 }
