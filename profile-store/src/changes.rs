@@ -45,9 +45,17 @@ pub fn of(pool: &Pool, journal: &Journal, transaction: &Transaction) -> Result<V
 /// # Errors
 ///
 /// As [`of`], apart from transactions that have nothing to compare.
-pub fn ensure(pool: &Pool, journal: &Journal, profile: &ProfileFile, progress: &mut dyn Progress) -> Result<()> {
+pub fn ensure(
+    pool: &Pool,
+    journal: &Journal,
+    profile: &ProfileFile,
+    progress: &mut dyn Progress,
+) -> Result<()> {
     let mut missing = Vec::new();
-    let filter = Filter { profile: Some(profile.id.clone()), ..Filter::default() };
+    let filter = Filter {
+        profile: Some(profile.id.clone()),
+        ..Filter::default()
+    };
     journal.each_transaction(&filter, |transaction| {
         if transaction.pre.is_some() && transaction.post.is_some() {
             missing.push(transaction);

@@ -45,7 +45,10 @@ pub fn check(pool: &Pool, deep: bool, progress: &mut dyn Progress) -> Result<Vec
 }
 
 fn note(problems: &mut Vec<Problem>, subject: &str, detail: impl std::fmt::Display) {
-    problems.push(Problem { subject: subject.to_owned(), detail: detail.to_string() });
+    problems.push(Problem {
+        subject: subject.to_owned(),
+        detail: detail.to_string(),
+    });
 }
 
 fn journal(pool: &Pool, problems: &mut Vec<Problem>) -> Result<()> {
@@ -58,7 +61,9 @@ fn journal(pool: &Pool, problems: &mut Vec<Problem>) -> Result<()> {
         }
     };
     match journal.integrity_check() {
-        Ok(found) => found.into_iter().for_each(|detail| note(problems, SUBJECT, detail)),
+        Ok(found) => found
+            .into_iter()
+            .for_each(|detail| note(problems, SUBJECT, detail)),
         Err(error) => note(problems, SUBJECT, error),
     }
     match recover::pending(&journal) {
@@ -88,14 +93,19 @@ fn bases(
         Ok(highest) if highest >= pool.inode_floor() => note(
             problems,
             &subject,
-            format!("its highest inode number {highest} is not below the floor {}", pool.inode_floor()),
+            format!(
+                "its highest inode number {highest} is not below the floor {}",
+                pool.inode_floor()
+            ),
         ),
         Ok(_) => {}
         Err(error) => note(problems, &subject, error),
     }
     if deep {
         match base::verify(pool, version, progress) {
-            Ok(found) => found.into_iter().for_each(|detail| note(problems, &subject, detail)),
+            Ok(found) => found
+                .into_iter()
+                .for_each(|detail| note(problems, &subject, detail)),
             Err(error) => note(problems, &subject, error),
         }
     }
@@ -117,7 +127,11 @@ fn one_profile(
             Some(meta) if meta.ino < pool.inode_floor() => note(
                 problems,
                 subject,
-                format!("{part} has the inode number {}, below the floor {}", meta.ino, pool.inode_floor()),
+                format!(
+                    "{part} has the inode number {}, below the floor {}",
+                    meta.ino,
+                    pool.inode_floor()
+                ),
             ),
             Some(_) => {}
             None => note(problems, subject, format!("{part} is missing")),
@@ -125,7 +139,11 @@ fn one_profile(
     }
     let guard = path.join(GUARD);
     if !file::exists(&guard)? || !btrfs::is_subvolume(&guard)? {
-        note(problems, subject, "its guard is missing: a stray `btrfs subvolume delete` could remove it");
+        note(
+            problems,
+            subject,
+            "its guard is missing: a stray `btrfs subvolume delete` could remove it",
+        );
     }
     if btrfs::is_read_only(&path)? {
         note(problems, subject, "it is read-only");
@@ -134,7 +152,11 @@ fn one_profile(
         note(problems, subject, "its state is missing");
     }
     if !file::exists(&layout.snapshot(&profile.id, SnapshotName::Origin))? {
-        note(problems, subject, "its origin is missing: it cannot be reset");
+        note(
+            problems,
+            subject,
+            "its origin is missing: it cannot be reset",
+        );
     }
     Ok(())
 }
@@ -147,7 +169,11 @@ fn template(pool: &Pool, problems: &mut Vec<Problem>) -> Result<()> {
     }
     match profile_sys::tree::lstat(&path.join(UPPER))? {
         Some(meta) if meta.ino >= pool.inode_floor() => {}
-        _ => note(problems, SUBJECT, "its upper does not stand above the inode floor"),
+        _ => note(
+            problems,
+            SUBJECT,
+            "its upper does not stand above the inode floor",
+        ),
     }
     Ok(())
 }

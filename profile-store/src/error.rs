@@ -329,6 +329,14 @@ pub enum Error {
         /// What the parser says.
         detail: String,
     },
+    /// A change failed after its intent was recorded.
+    #[error("{what} was interrupted: {source}")]
+    Interrupted {
+        /// Which change.
+        what: String,
+        /// What failed.
+        source: Box<Error>,
+    },
     /// What was done had to be taken back, and that failed too.
     #[error("{failed}; taking it back failed as well: {rollback}")]
     RollbackFailed {
@@ -385,6 +393,7 @@ impl Error {
             Self::SessionFile { .. } => "session-file",
             Self::CannotStart { .. } => "cannot-start",
             Self::Delta { .. } => "delta",
+            Self::Interrupted { .. } => "interrupted",
             Self::RollbackFailed { .. } => "rollback-failed",
         }
     }
@@ -398,6 +407,7 @@ impl Error {
             Self::Journal(error) if error.is_damage() => Exit::Damaged,
             Self::PoolHalfMade { .. }
             | Self::NeedsRecover { .. }
+            | Self::Interrupted { .. }
             | Self::RollbackFailed { .. }
             | Self::BaseDamaged { .. }
             | Self::PoolPart { .. }
@@ -413,6 +423,9 @@ impl Error {
     pub fn state(&self) -> &'static str {
         match self {
             Self::RollbackFailed { .. } => "the change was neither finished nor taken back",
+            Self::Interrupted { .. } => {
+                "the change is recorded and `recover` finishes it or takes it back"
+            }
             Self::NeedsRecover { .. } => {
                 "the interrupted change is recorded; nothing else was changed"
             }
@@ -456,7 +469,7 @@ impl Error {
             Self::NoSuchTransaction { .. } | Self::NothingTo { .. } => "`flipper-profile history` shows the transactions".into(),
             Self::PackageManagerBusy { .. } => "wait until it has finished, then try again".into(),
             Self::Locked { .. } => "wait until it has finished, then try again".into(),
-            Self::NeedsRecover { .. } | Self::RollbackFailed { .. } => "run `flipper-profile recover`".into(),
+            Self::NeedsRecover { .. } | Self::Interrupted { .. } | Self::RollbackFailed { .. } => "run `flipper-profile recover`".into(),
             Self::Journal(error) if error.is_damage() => "`flipper-profile pool check` says what is damaged".into(),
             _ => return None,
         })

@@ -4,7 +4,7 @@
 //! each pending operation of the journal says what it was about, and the disk says how far it came.
 
 use profile_db::journal::{Durability, Journal, Pending, Transaction, TransactionKind};
-use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
+use profile_db::model::{ProfileId, Time, TransactionNumber};
 use profile_sys::{btrfs, file};
 
 use crate::error::{Error, Result};
@@ -49,7 +49,12 @@ pub fn pending(journal: &Journal) -> Result<Vec<String>> {
 }
 
 fn words(pending: &Pending) -> String {
-    let profile = pending.operation.profile.as_ref().map(|id| format!(" of profile {id}")).unwrap_or_default();
+    let profile = pending
+        .operation
+        .profile
+        .as_ref()
+        .map(|id| format!(" of profile {id}"))
+        .unwrap_or_default();
     match pending.operation.transaction {
         Some(number) => format!("{}{profile} (transaction {number})", pending.operation.kind),
         None => format!("{}{profile}", pending.operation.kind),
@@ -93,8 +98,10 @@ pub fn run_locked(pool: &Pool, lock: &PoolLock, now: Time) -> Result<Report> {
         .filter_map(|pending| intent(pending).ok().flatten())
         .filter_map(|intent| intent.staging().map(ToOwned::to_owned))
         .collect();
-    report.collected += staging::collect(pool.layout(), &|word| needed.iter().any(|one| one == word))?;
+    report.collected +=
+        staging::collect(pool.layout(), &|word| needed.iter().any(|one| one == word))?;
     report.collected += orphan_base_files(pool)?;
+    seal_bases(pool, &mut report)?;
     pool.commit()?;
     Ok(report)
 }
@@ -104,7 +111,13 @@ fn intent(pending: &Pending) -> Result<Option<Intent>> {
 }
 
 /// Finishes or takes back one operation.
-fn operation(pool: &Pool, journal: &Journal, pending: &Pending, now: Time, report: &mut Report) -> Result<()> {
+fn operation(
+    pool: &Pool,
+    journal: &Journal,
+    pending: &Pending,
+    now: Time,
+    report: &mut Report,
+) -> Result<()> {
     let Some(intent) = intent(pending)? else {
         return package_operation(pool, journal, pending, report);
     };
@@ -118,7 +131,13 @@ fn operation(pool: &Pool, journal: &Journal, pending: &Pending, now: Time, repor
             end_row(journal, pending, whole, now)?;
             whole
         }
-        Intent::Replace { profile, staging, old, old_state, ending } => {
+        Intent::Replace {
+            profile,
+            staging,
+            old,
+            old_state,
+            ending,
+        } => {
             let parts = (profile, staging.as_str(), *old, *old_state, ending);
             replacement::recover(pool, journal, pending.id, parts, now)? == Recovered::Finished
         }
@@ -127,7 +146,11 @@ fn operation(pool: &Pool, journal: &Journal, pending: &Pending, now: Time, repor
             end_row(journal, pending, true, now)?;
             true
         }
-        Intent::Restore { profile, trash, deletion } => {
+        Intent::Restore {
+            profile,
+            trash,
+            deletion,
+        } => {
             profile::finish_restoration(pool, profile, trash)?;
             if let Some(number) = pending.operation.transaction {
                 journal.mark_undone(*deletion, number)?;
@@ -135,7 +158,11 @@ fn operation(pool: &Pool, journal: &Journal, pending: &Pending, now: Time, repor
             end_row(journal, pending, true, now)?;
             true
         }
-        Intent::Replay { profile, task, ending } => {
+        Intent::Replay {
+            profile,
+            task,
+            ending,
+        } => {
             let profile = profile::read(pool, profile)?;
             in_use::require_free(pool, &profile)?;
             undo::replay_offline(pool, &profile, task)?;
@@ -143,14 +170,20 @@ fn operation(pool: &Pool, journal: &Journal, pending: &Pending, now: Time, repor
             true
         }
     };
-    let list = if finished { &mut report.finished } else { &mut report.taken_back };
+    let list = if finished {
+        &mut report.finished
+    } else {
+        &mut report.taken_back
+    };
     list.push(words(pending));
     Ok(())
 }
 
 /// Whether a living process works on the intent: it holds the staging directory's lock.
 fn held(pool: &Pool, intent: &Intent) -> Result<bool> {
-    let Some(word) = intent.staging() else { return Ok(false) };
+    let Some(word) = intent.staging() else {
+        return Ok(false);
+    };
     if !file::exists(&pool.layout().staging().join(word))? {
         return Ok(false);
     }
@@ -163,7 +196,14 @@ fn end_row(journal: &Journal, pending: &Pending, finished: bool, now: Time) -> R
     journal.batch(Durability::Durable, |journal| {
         if let Some(number) = pending.operation.transaction {
             if finished {
-                journal.finish(number, &Finish { outcome: Outcome::Done, ended: Some(now), problem: None })?;
+                journal.finish(
+                    number,
+                    &Finish {
+                        outcome: Outcome::Done,
+                        ended: Some(now),
+                        problem: None,
+                    },
+                )?;
             } else {
                 journal.drop_empty(number)?;
             }
@@ -174,8 +214,19 @@ fn end_row(journal: &Journal, pending: &Pending, finished: bool, now: Time) -> R
 }
 
 /// An operation of the hooks: directories that were being prepared before dpkg unpacked.
-fn package_operation(pool: &Pool, journal: &Journal, pending: &Pending, report: &mut Report) -> Result<()> {
-    let id = pending.operation.profile.as_ref().ok_or_else(|| Error::NeedsRecover { what: words(pending) })?;
+fn package_operation(
+    pool: &Pool,
+    journal: &Journal,
+    pending: &Pending,
+    report: &mut Report,
+) -> Result<()> {
+    let id = pending
+        .operation
+        .profile
+        .as_ref()
+        .ok_or_else(|| Error::NeedsRecover {
+            what: words(pending),
+        })?;
     let profile = profile::read(pool, id)?;
     in_use::require_free(pool, &profile)?;
     let (base, _) = profile::base_for(pool, &profile)?;
@@ -189,21 +240,21 @@ fn package_operation(pool: &Pool, journal: &Journal, pending: &Pending, report: 
 /// Rows of our own commands whose process died before it recorded an intent: nothing happened, so
 /// the row and the snapshot it may have taken go.
 fn drop_own_rows(pool: &Pool, journal: &Journal, report: &mut Report) -> Result<()> {
-    let pending: Vec<TransactionNumber> =
-        journal.pending_operations()?.iter().filter_map(|pending| pending.operation.transaction).collect();
+    let pending: Vec<TransactionNumber> = journal
+        .pending_operations()?
+        .iter()
+        .filter_map(|pending| pending.operation.transaction)
+        .collect();
     for row in journal.open_transactions(None)? {
         let own = !matches!(row.kind, TransactionKind::Apt | TransactionKind::Dpkg);
         if !own || pending.contains(&row.number) || is_alive(&row)? {
             continue;
         }
-        for name in [SnapshotName::Pre(row.number), SnapshotName::Post(row.number)] {
-            let path = pool.layout().snapshot(&row.profile, name);
-            if file::exists(&path)? {
-                btrfs::delete_subvolume_tree(&path)?;
-            }
-        }
-        journal.drop_empty(row.number)?;
-        report.taken_back.push(format!("{} of profile {} (transaction {})", row.kind, row.profile, row.number));
+        undo::drop_row(pool, journal, &row.profile, row.number)?;
+        report.taken_back.push(format!(
+            "{} of profile {} (transaction {})",
+            row.kind, row.profile, row.number
+        ));
     }
     Ok(())
 }
@@ -212,7 +263,9 @@ fn drop_own_rows(pool: &Pool, journal: &Journal, report: &mut Report) -> Result<
 /// the row, and we hold that now: only this very process can be its owner.
 fn is_alive(row: &Transaction) -> Result<bool> {
     let own = profile_sys::process::current()?;
-    Ok(row.owner.pid == own.pid && row.owner.start_time == own.start_time && row.owner.pid_ns == own.pid_ns)
+    Ok(row.owner.pid == own.pid
+        && row.owner.start_time == own.start_time
+        && row.owner.pid_ns == own.pid_ns)
 }
 
 /// Package transactions of one profile whose process is gone.
@@ -227,11 +280,15 @@ fn one_profile(
     let world = World::of_profile(pool, id)?;
     match transaction::catch_up(&world, journal, lock, now) {
         Ok(caught) => {
-            report.interrupted.extend(caught.closed.iter().map(|closed| closed.number));
+            report
+                .interrupted
+                .extend(caught.closed.iter().map(|closed| closed.number));
             report.noticed.extend(caught.imported);
             report.noticed.extend(caught.unseen);
         }
-        Err(error) => report.left.push(format!("transactions of profile {id}: {error}")),
+        Err(error) => report
+            .left
+            .push(format!("transactions of profile {id}: {error}")),
     }
     Ok(())
 }
@@ -242,11 +299,37 @@ fn orphan_base_files(pool: &Pool) -> Result<usize> {
     let versions = base::versions(pool)?;
     let mut removed = 0;
     for name in file::list(&layout.base_files())? {
-        let known = versions.iter().any(|version| layout.base_file(version).file_name() == Some(name.as_os_str()));
+        let known = versions
+            .iter()
+            .any(|version| layout.base_file(version).file_name() == Some(name.as_os_str()));
         if !known {
             file::remove_file(&layout.base_files().join(&name))?;
             removed += 1;
         }
     }
     Ok(removed)
+}
+
+/// Seals a base that was cut between its name and its seal, or while it was to be removed. Only the
+/// very subvolume that was promoted, with the very tree: nothing writes to a base, so anything else
+/// is damage and stays for `pool check` to tell.
+fn seal_bases(pool: &Pool, report: &mut Report) -> Result<()> {
+    for version in base::versions(pool)? {
+        let path = pool.layout().base(&version);
+        if btrfs::is_read_only(&path)? {
+            continue;
+        }
+        let problems = base::verify(pool, &version, &mut crate::Silent)?;
+        if problems.len() == 1 {
+            btrfs::set_read_only(&path, true)?;
+            report
+                .finished
+                .push(format!("sealing of the base {version}"));
+        } else {
+            report
+                .left
+                .push(format!("base {version}: {}", problems.join("; ")));
+        }
+    }
+    Ok(())
 }

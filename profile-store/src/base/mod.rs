@@ -342,6 +342,8 @@ pub fn remove(pool: &Pool, version: &BaseVersion) -> Result<()> {
     }
     // The name goes first and in one step: a base is either whole under its name or not there.
     let staging = Staging::begin(pool)?;
+    // The kernel does not move a read-only subvolume to another directory; cut here, `recover` seals it.
+    btrfs::set_read_only(&layout.base(version), false)?;
     file::rename_no_replace(&layout.base(version), &staging.part(STAGED))?;
     pool.commit()?;
     let base_file = layout.base_file(version);

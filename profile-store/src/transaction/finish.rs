@@ -160,7 +160,7 @@ fn finish_unprotected(
         .map(|observed| package_rows(&observed.packages, &observed.now))
         .unwrap_or_default();
     let reason = row.unprotected_reason.clone().unwrap_or_default();
-    let wanted = reason != SWITCHED_OFF;
+    let wanted = !reason.starts_with(SWITCHED_OFF);
     let post = if wanted {
         snapshots::take_post(world, number).ok()
     } else {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use profile_db::ProfileFile;
 use profile_db::journal::{Action, Journal, TransactionKind};
-use profile_db::model::{SnapshotName, Time, TransactionNumber};
+use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
 use profile_sys::lock::DpkgLock;
 use profile_sys::{btrfs, file, mount};
 use serde::{Deserialize, Serialize};
@@ -71,23 +71,97 @@ pub fn apply(
     let mut row = new_row(&prepared.plan.profile, kind.clone(), actor, now);
     row.undoes = Some(transaction.number);
     let number = journal.begin(&row)?;
+    let id = prepared.plan.profile.id.clone();
+    match carry_out(pool, journal, prepared, number, &kind, now, progress) {
+        Ok((plan, replayed)) => Ok(Applied {
+            number,
+            kind,
+            plan,
+            replayed,
+        }),
+        Err(error) => Err(after_failure(pool, journal, &id, number, error)),
+    }
+}
+
+/// What a failure comes to: without a recorded intent nothing has happened, and the row goes; with
+/// one the change is in the middle, and `recover` decides.
+fn after_failure(
+    pool: &Pool,
+    journal: &Journal,
+    id: &ProfileId,
+    number: TransactionNumber,
+    error: Error,
+) -> Error {
+    let cleaned = (|| {
+        let pending = journal.pending_operations()?;
+        if pending
+            .iter()
+            .any(|one| one.operation.transaction == Some(number))
+        {
+            return Ok(false);
+        }
+        let open = journal.open_transactions(Some(id))?;
+        if open.iter().any(|row| row.number == number) {
+            drop_row(pool, journal, id, number)?;
+        }
+        Ok(true)
+    })();
+    match cleaned {
+        Ok(true) => error,
+        Ok(false) => Error::Interrupted {
+            what: format!("transaction {number}"),
+            source: Box::new(error),
+        },
+        Err(rollback) => Error::RollbackFailed {
+            failed: Box::new(error),
+            rollback: Box::new(rollback),
+        },
+    }
+}
+
+/// Takes back the row of a change of ours that never began, with the snapshots it has taken.
+pub(crate) fn drop_row(
+    pool: &Pool,
+    journal: &Journal,
+    id: &ProfileId,
+    number: TransactionNumber,
+) -> Result<()> {
+    for name in [SnapshotName::Pre(number), SnapshotName::Post(number)] {
+        let path = pool.layout().snapshot(id, name);
+        if file::exists(&path)? {
+            btrfs::delete_subvolume_tree(&path)?;
+        }
+    }
+    Ok(journal.drop_empty(number)?)
+}
+
+fn carry_out(
+    pool: &Pool,
+    journal: &Journal,
+    prepared: Prepared,
+    number: TransactionNumber,
+    kind: &TransactionKind,
+    now: Time,
+    progress: &mut dyn Progress,
+) -> Result<(Plan, Replayed)> {
+    let profile = prepared.plan.profile.clone();
     // The snapshot that the plan was made from is the state before this undo.
-    let pre = pool
-        .layout()
-        .snapshot(&prepared.plan.profile.id, SnapshotName::Pre(number));
-    file::rename_no_replace(&prepared.staging.part(NOW), &pre)?;
-    journal.set_pre(number, &SnapshotName::Pre(number).to_string())?;
+    let pre = SnapshotName::Pre(number);
+    keep_snapshot(
+        &prepared.staging.part(NOW),
+        &pool.layout().snapshot(&profile.id, pre),
+    )?;
+    journal.set_pre(number, &pre.to_string())?;
     let ending = ending(journal, number, &prepared)?;
     progress.begin(match kind {
         TransactionKind::Redo => "redoing",
         _ => "undoing",
     });
-    let profile = prepared.plan.profile.clone();
     let removed = journal
-        .packages(transaction.number)?
+        .packages(prepared.plan.transaction.number)?
         .iter()
         .any(|package| matches!(package.action, Action::Remove | Action::Purge));
-    let (plan, replayed) = match prepared.plan.method {
+    let done = match prepared.plan.method {
         Method::Exchange | Method::Staged => {
             beside(pool, journal, prepared, ending, now, progress)?
         }
@@ -96,12 +170,16 @@ pub fn apply(
     if removed {
         restore_state_directories(pool, &profile)?;
     }
-    Ok(Applied {
-        number,
-        kind,
-        plan,
-        replayed,
-    })
+    Ok(done)
+}
+
+/// Moves a sealed snapshot to another directory. The kernel refuses that for a read-only subvolume
+/// (its `..` changes), so it is unsealed for the moment; a crash in between leaves an open row
+/// without an intent, which `recover` drops with the snapshot.
+fn keep_snapshot(from: &Path, to: &Path) -> Result<()> {
+    btrfs::set_read_only(from, false)?;
+    file::rename_no_replace(from, to)?;
+    Ok(btrfs::set_read_only(to, true)?)
 }
 
 /// Which rows of the journal change with this undo.
@@ -259,7 +337,7 @@ fn live(
         Ok(replayed) => replayed,
         Err(error @ Error::PackageManagerBusy { .. }) => {
             // Nothing was changed: dpkg's lock was not to be had.
-            abandon(pool, journal, &plan.profile, operation, &ending)?;
+            journal.complete(operation)?;
             staging.discard()?;
             return Err(error);
         }
@@ -268,24 +346,6 @@ fn live(
     finish_replay(pool, journal, operation, &plan.profile, ending, now)?;
     staging.discard()?;
     Ok((plan, replayed))
-}
-
-/// Takes the record of a replay back that never began.
-fn abandon(
-    pool: &Pool,
-    journal: &Journal,
-    profile: &ProfileFile,
-    operation: profile_db::journal::OperationId,
-    ending: &Ending,
-) -> Result<()> {
-    let pre = pool
-        .layout()
-        .snapshot(&profile.id, SnapshotName::Pre(ending.transaction));
-    if file::exists(&pre)? {
-        btrfs::delete_subvolume_tree(&pre)?;
-    }
-    journal.complete(operation)?;
-    Ok(journal.drop_empty(ending.transaction)?)
 }
 
 /// Takes the snapshot of the state after a replay and closes its transaction; idempotent.

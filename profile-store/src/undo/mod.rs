@@ -17,8 +17,8 @@ mod prepare;
 mod replay;
 mod sides;
 
-pub(crate) use apply::replay_offline;
 pub use apply::{Applied, Task, apply, finish_replay};
+pub(crate) use apply::{drop_row, replay_offline};
 pub use choose::{Which, choose};
 pub use plan::{Conflict, Method, Obstacle, Plan};
 pub use prepare::{Prepared, Verb, prepare};
