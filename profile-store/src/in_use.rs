@@ -100,7 +100,7 @@ impl InUse {
 pub fn of_profile(pool: &Pool, profile: &ProfileFile) -> Result<Option<String>> {
     let lease = pool.layout().lease(&profile.id);
     if profile_sys::file::exists(&lease)?
-        && lock::FileLock::try_acquire(&lease, lock::Mode::Exclusive)?.is_none()
+        && lock::FileLock::try_acquire(&lease, lock::Mode::Shared)?.is_none()
     {
         return Ok(Some("it is entered".into()));
     }

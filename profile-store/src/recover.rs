@@ -110,6 +110,32 @@ fn intent(pending: &Pending) -> Result<Option<Intent>> {
     Intent::from_record(&pending.operation.kind, &pending.operation.payload)
 }
 
+/// What every change of a profile does first, under the pool's lock: rows that a dead command left
+/// without an intent go, package transactions without an end are closed, and an interrupted change
+/// of this profile is refused over: it must be finished or taken back first.
+///
+/// # Errors
+///
+/// [`Error::NeedsRecover`], or the journal cannot be read or written.
+pub fn before_change(
+    pool: &Pool,
+    journal: &Journal,
+    lock: &PoolLock,
+    id: &ProfileId,
+    now: Time,
+) -> Result<()> {
+    for pending in journal.pending_operations()? {
+        if pending.operation.profile.as_ref() == Some(id) && intent(&pending)?.is_some() {
+            return Err(Error::NeedsRecover {
+                what: words(&pending),
+            });
+        }
+    }
+    drop_own_rows(pool, journal, &mut Report::default())?;
+    transaction::catch_up(&World::of_profile(pool, id)?, journal, lock, now)?;
+    Ok(())
+}
+
 /// Finishes or takes back one operation.
 fn operation(
     pool: &Pool,

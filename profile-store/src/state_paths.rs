@@ -15,6 +15,7 @@ use profile_db::ProfileFile;
 use profile_db::model::ProfileId;
 use profile_sys::{file, mount, tree};
 
+use crate::enter::confined;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 
@@ -357,21 +358,31 @@ pub fn bind_all(layout: &Layout, profile: &ProfileFile, merged: &Path) -> Result
     // Directories for state paths that came with a newer version or a policy.
     seed(layout, profile, merged)?;
     let mut missing = Vec::new();
-    let data = merged.join(DATA_MOUNT.trim_start_matches('/'));
-    if is_directory(&data)? {
-        mount::bind(&layout.data(), &data)?;
-    } else {
-        missing.push(PathBuf::from(DATA_MOUNT));
+    let data = PathBuf::from(DATA_MOUNT);
+    match mount_point(merged, &data)? {
+        Some(target) => mount::bind(&layout.data(), &target)?,
+        None => missing.push(data),
     }
     for path in of(profile) {
-        let target = merged.join(path.relative());
-        if is_directory(&target)? {
-            mount::bind(&path.source(layout, &profile.id), &target)?;
-        } else {
-            missing.push(path.path);
+        match mount_point(merged, &path.path)? {
+            Some(target) => mount::bind(&path.source(layout, &profile.id), &target)?,
+            None => missing.push(path.path),
         }
     }
     Ok(missing)
+}
+
+/// The directory that `path` leads to in the merged tree. A symlink on the way means a place in that tree, not
+/// one of the host; a symlink at its end is the owner's wish to have the content elsewhere.
+fn mount_point(merged: &Path, path: &Path) -> Result<Option<PathBuf>> {
+    let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(None);
+    };
+    let Some(above) = confined::resolve(merged, above)? else {
+        return Ok(None);
+    };
+    let target = above.join(name);
+    Ok(is_directory(&target)?.then_some(target))
 }
 
 fn is_directory(path: &Path) -> Result<bool> {
@@ -405,5 +416,22 @@ mod tests {
             assert!(check_extra(path).is_err(), "{path}");
         }
         check_extra("/var/lib/mysql").unwrap();
+    }
+
+    #[test]
+    fn a_symlink_on_the_way_means_a_place_in_the_tree_and_one_at_the_end_is_respected() {
+        use std::os::unix::fs::symlink;
+
+        let merged = tempfile::tempdir().unwrap();
+        let at = |path: &str| merged.path().join(path);
+        std::fs::create_dir_all(at("opt/var/log")).unwrap();
+        std::fs::create_dir(at("data")).unwrap();
+        symlink("/opt/var", at("var")).unwrap();
+        symlink("/data", at("srv")).unwrap();
+        let found = |path: &str| mount_point(merged.path(), Path::new(path)).unwrap();
+        assert_eq!(found("/var/log"), Some(at("opt/var/log")));
+        assert_eq!(found("/data"), Some(at("data")));
+        assert_eq!(found("/srv"), None);
+        assert_eq!(found("/home"), None);
     }
 }

@@ -66,7 +66,7 @@ fn take_back(
     context.catch_up(&pool, &profile);
     let which = named.map_or(Which::Newest, Which::Number);
     let journal = pool.journal()?;
-    let prepared = undo::prepare(&pool, &journal, &profile, verb, which, exact)?;
+    let prepared = undo::prepare(&pool, &journal, &profile, verb, which, exact, Time::now())?;
     let mut report = of_plan(&prepared.plan, verb);
     report.check = check;
     if check || !report.conflicts.is_empty() {

@@ -131,8 +131,15 @@ pub(super) fn fill(
                 .arg("--quiet")
                 .arg("--format=tar")
                 .arg(format!("--variant={variant}"));
-            if !include.is_empty() {
-                bootstrap = bootstrap.arg(format!("--include={}", include.join(",")));
+            let include = included(include)?;
+            if !include.words.is_empty() {
+                bootstrap = bootstrap.arg(format!("--include={}", include.words.join(",")));
+            }
+            if include.has_files {
+                // Makes the archives' directories visible inside, so that apt installs them with
+                // their dependencies (mmdebstrap(1), HOOKS).
+                bootstrap =
+                    bootstrap.arg("--hook-dir=/usr/share/mmdebstrap/hooks/file-mirror-automount");
             }
             if let Some(architecture) = architecture {
                 bootstrap = bootstrap.arg(format!("--architectures={architecture}"));
@@ -148,4 +155,32 @@ pub(super) fn fill(
         }
     }
     Ok(())
+}
+
+/// What mmdebstrap's `--include` gets.
+struct Included {
+    words: Vec<String>,
+    has_files: bool,
+}
+
+/// Package names stay, paths of archives (`./x.deb`, `/x.deb`) become absolute, since mmdebstrap looks
+/// them up from another directory.
+fn included(include: &[String]) -> Result<Included> {
+    let mut found = Included {
+        words: Vec::new(),
+        has_files: false,
+    };
+    for word in include {
+        if word.starts_with("./") || word.starts_with("../") || word.starts_with('/') {
+            let path = Path::new(word);
+            let absolute = path
+                .canonicalize()
+                .map_err(|error| profile_sys::Error::io("find the package", path, error))?;
+            found.words.push(absolute.to_string_lossy().into_owned());
+            found.has_files = true;
+        } else {
+            found.words.push(word.clone());
+        }
+    }
+    Ok(found)
 }

@@ -20,7 +20,7 @@ const SYMLINKS_MAX: usize = 40;
 /// # Errors
 ///
 /// The tree cannot be read.
-pub(super) fn resolve(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
+pub(crate) fn resolve(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
     // What is still to be walked, the next component last.
     let mut ahead: Vec<OsString> = Vec::new();
     push_reversed(&mut ahead, path);

@@ -6,7 +6,7 @@
 
 use profile_db::model::ProfileId;
 use profile_sys::lock::FileLock;
-use profile_sys::{file, process};
+use profile_sys::{file, namespace, process};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -45,6 +45,8 @@ pub(super) enum Look {
     Free,
     /// A holder is starting or dying.
     Unsettled,
+    /// A holder is there, or was, but this process cannot see it: it runs in another profile or a container.
+    Hidden,
     /// A holder lives; its number as seen from here.
     Held(Box<Lease>, u32),
 }
@@ -101,7 +103,8 @@ pub(super) fn look(layout: &Layout, id: &ProfileId) -> Result<Look> {
     };
     Ok(match lease.find_holder() {
         Some(pid) => Look::Held(Box::new(lease), pid),
-        None => Look::Unsettled,
+        None if namespace::in_initial_pid_namespace()? => Look::Unsettled,
+        None => Look::Hidden,
     })
 }
 

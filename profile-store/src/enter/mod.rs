@@ -21,7 +21,7 @@
 //! Mount options are forced, not inherited (`profile_sys::mount::mount_overlay`). This is no sandbox: a program
 //! in a profile is root on the machine's kernel, devices and network.
 
-mod confined;
+pub(crate) mod confined;
 mod environment;
 mod holder;
 mod join;
@@ -82,6 +82,7 @@ pub fn run(pool: Pool, profile: &ProfileFile, command: &Command) -> Result<u8> {
                     return Ok(status);
                 }
             }
+            Look::Hidden => return Err(hidden(profile.name.as_str())),
             _ => start::start(&pool, profile)?,
         }
     }
@@ -105,7 +106,16 @@ pub fn holder(pool: &Pool, id: &ProfileId) -> Result<Option<Holder>> {
     let sessions = share_sessions(pool, id)?;
     match settled(pool, id)? {
         Look::Held(lease, pid) => Ok(Some(Holder::new(*lease, pid, sessions))),
+        Look::Hidden => Err(hidden(id.as_str())),
         _ => Ok(None),
+    }
+}
+
+/// The error for a profile whose holder cannot be joined from here.
+fn hidden(name: &str) -> Error {
+    Error::ProfileInUse {
+        name: name.into(),
+        by: "it is entered from where its processes cannot be seen from here".into(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::operation::{self, Intent};
 use crate::pool::Pool;
 use crate::replacement::{STAGED_PROFILE, STAGED_STATE};
-use crate::{in_use, state_paths};
+use crate::{in_use, recover, state_paths};
 
 /// Gives a profile another name. Only the name in profile.json changes, so this is allowed while
 /// the profile is mounted.
@@ -138,11 +138,12 @@ fn change_file(
 ///
 /// The profile is built in, or is, or may be, mounted.
 pub fn delete(pool: &Pool, id: &ProfileId, actor: &Actor, now: Time) -> Result<TransactionNumber> {
-    let _lock = pool.lock()?;
+    let lock = pool.lock()?;
     let profile = read(pool, id)?;
     refuse_built_in(&profile, "deleted")?;
     in_use::require_free(pool, &profile)?;
     let journal = pool.journal()?;
+    recover::before_change(pool, &journal, &lock, id, now)?;
     let number = begin(&journal, &profile, TransactionKind::Delete, actor, now)?;
     let trash = number.to_string();
     let intent = Intent::Delete {

@@ -17,7 +17,7 @@ use crate::pool::Pool;
 use crate::replacement::{self, Replacement, STAGED_PROFILE, STAGED_STATE};
 use crate::staging::Staging;
 use crate::view::View;
-use crate::{in_use, state_paths};
+use crate::{in_use, recover, state_paths};
 
 /// Resets a profile to its origin. /home and /root are kept unless `all`.
 ///
@@ -31,7 +31,7 @@ pub fn reset(
     actor: &Actor,
     now: Time,
 ) -> Result<TransactionNumber> {
-    let _lock = pool.lock()?;
+    let lock = pool.lock()?;
     let present = read(pool, id)?;
     in_use::require_free(pool, &present)?;
     let layout = pool.layout();
@@ -42,6 +42,7 @@ pub fn reset(
     let profile = identity_of_present(&present, read_file(&origin)?, now);
     base_for(pool, &profile)?;
     let journal = pool.journal()?;
+    recover::before_change(pool, &journal, &lock, id, now)?;
     let staging = Staging::begin(pool)?;
     let number = journal.begin(&new_row(&present, TransactionKind::Reset, actor, now))?;
     let built = stage(pool, &profile, &origin, &staging, all).and_then(|()| {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use profile_db::ProfileFile;
 use profile_db::journal::{Filter, Journal, Transaction};
+use profile_db::model::Time;
 use profile_db::state::State;
 use profile_sys::btrfs;
 use profile_sys::tree::{self, Kind};
@@ -17,7 +18,7 @@ use crate::pool::{Pool, PoolLock};
 use crate::session::Session;
 use crate::staging::Staging;
 use crate::view::View;
-use crate::{enter, in_use, state_paths};
+use crate::{enter, in_use, recover, state_paths};
 
 /// Name of the snapshot of the present profile in the staging directory.
 pub(super) const NOW: &str = "now";
@@ -97,8 +98,10 @@ pub fn prepare(
     verb: Verb,
     which: Which,
     exact: bool,
+    now: Time,
 ) -> Result<Prepared> {
     let lock = pool.lock()?;
+    recover::before_change(pool, journal, &lock, &profile.id, now)?;
     let standing = standing(pool, profile)?;
     let transaction = choose(journal, profile, verb, which)?;
     refuse_open(journal, profile)?;
