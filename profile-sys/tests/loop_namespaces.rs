@@ -15,20 +15,19 @@ use profile_sys::process::{self, Liveness, liveness};
 use profile_sys::{mount, mountinfo};
 use support::require_root;
 
-/// A child that tells its parent one line when it is ready and then lives until it is killed or let go.
+/// A child that tells its parent when it is ready and then lives until it is killed or let go.
 struct Resident {
     child: namespace::Child,
-    line: String,
     socket: UnixStream,
 }
 
 impl Resident {
-    /// `prepare` runs in the child; what it returns is the line.
-    fn start(prepare: impl FnOnce() -> String) -> Self {
+    /// `prepare` runs in the child.
+    fn start(prepare: impl FnOnce()) -> Self {
         let (mut socket, mut theirs) = UnixStream::pair().expect("socket pair");
         let child = fork_child_bound(move || {
-            let line = prepare();
-            if theirs.write_all(format!("{line}\n").as_bytes()).is_err() {
+            prepare();
+            if theirs.write_all(b"r").is_err() {
                 return 1;
             }
             // Until the parent lets go of its end.
@@ -36,16 +35,8 @@ impl Resident {
             0
         })
         .expect("fork");
-        let mut line = String::new();
-        let mut byte = [0];
-        while socket.read(&mut byte).expect("the child is ready") == 1 && byte[0] != b'\n' {
-            line.push(char::from(byte[0]));
-        }
-        Self {
-            child,
-            line,
-            socket,
-        }
+        socket.read_exact(&mut [0]).expect("the child is ready");
+        Self { child, socket }
     }
 
     fn end(self) {
@@ -98,7 +89,6 @@ fn loop_mounts_of_every_namespace_are_found() {
     let resident = Resident::start(|| {
         mount::private_namespace().expect("namespace");
         mount::tmpfs(&in_process, "size=1m").expect("tmpfs");
-        String::new()
     });
     // A thread with a namespace of its own, in a process whose other threads are elsewhere.
     let (go, wait) = std::sync::mpsc::channel::<()>();
@@ -137,6 +127,32 @@ fn loop_mounts_of_every_namespace_are_found() {
 }
 
 #[test]
+fn loop_mounts_are_found_that_a_chroot_hides_from_the_only_process_of_a_namespace() {
+    require_root();
+    let directory = tempfile::tempdir().expect("temp dir");
+    let (hidden, root) = (
+        directory.path().join("hidden"),
+        directory.path().join("root"),
+    );
+    fs::create_dir(&hidden).expect("mkdir");
+    fs::create_dir(&root).expect("mkdir");
+    let resident = Resident::start(|| {
+        mount::private_namespace().expect("namespace");
+        mount::tmpfs(&hidden, "size=1m").expect("tmpfs");
+        nix::unistd::chroot(&root).expect("chroot");
+    });
+    let own = mountinfo::read_of(resident.child.id()).expect("mountinfo");
+    assert!(own.is_empty(), "what it sees itself: {own:?}");
+    let all = mountinfo::every_namespace().expect("survey");
+    assert!(
+        all.mounts
+            .iter()
+            .any(|(_, mount)| mount.mount_point == hidden)
+    );
+    resident.end();
+}
+
+#[test]
 fn loop_a_namespace_kept_by_a_bind_mount_alone_is_found() {
     require_root();
     let directory = tempfile::tempdir().expect("temp dir");
@@ -156,7 +172,6 @@ fn loop_a_namespace_kept_by_a_bind_mount_alone_is_found() {
     let resident = Resident::start(|| {
         mount::private_namespace().expect("namespace");
         mount::tmpfs(&hidden, "size=1m").expect("tmpfs");
-        String::new()
     });
     let file = format!("/proc/{}/ns/mnt", resident.child.id());
     mount::bind(Path::new(&file), &pin).expect("pin");
@@ -289,7 +304,6 @@ fn loop_entering_the_namespaces_of_another_shows_its_mounts() {
         unshare(&[Kind::Uts]).expect("uts");
         mount::tmpfs(&path, "size=1m").expect("tmpfs");
         fs::write(path.join("inside"), "").expect("write");
-        String::new()
     });
     let pid = resident.child.id();
     support::in_child(|| match enter(pid, &[Kind::Uts, Kind::Mount]) {

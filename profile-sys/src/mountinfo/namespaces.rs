@@ -1,4 +1,7 @@
 //! The mounts of every mount namespace there is: what decides whether a subvolume is in use.
+//!
+//! A process's own list shows only what lies below its root, so a chroot hides mounts that are there. Each
+//! namespace is therefore joined, which puts the joining thread at the namespace's own root, and read from there.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -6,7 +9,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{OFlag, openat};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::stat::Mode;
 
 use super::{Mount, parse_from};
 use crate::namespace::in_initial_pid_namespace;
@@ -15,8 +20,7 @@ use crate::{Error, Result};
 /// The mounts of all namespaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Namespaces {
-    /// Each mount with the inode number of its namespace, 0 for one that may not be identified. A mount may be
-    /// listed several times, as seen from several roots.
+    /// Each mount with the inode number of its namespace, 0 for one that may not be identified.
     pub mounts: Vec<(u64, Mount)>,
     /// Whether this is known to be all of them. False outside of the initial pid namespace, from where other
     /// processes cannot be seen, and when a namespace could not be read: then take everything for in use.
@@ -28,131 +32,180 @@ pub struct Namespaces {
 /// A namespace kept only by an open descriptor is not found; what has such a use also holds a lease.
 ///
 /// # Errors
-/// When /proc cannot be listed. A single process that vanishes or refuses only clears
-/// [`Namespaces::complete`] if its namespace was not read through another.
+/// When /proc cannot be listed, or a list not be parsed.
 pub fn every_namespace() -> Result<Namespaces> {
-    let mut survey = Survey {
+    let mut found = Found {
         complete: in_initial_pid_namespace()?,
-        ..Survey::default()
+        ..Found::default()
     };
     for pid in numbered_entries(Path::new("/proc"))? {
-        survey.visit_process(pid)?;
+        found.add_process(pid);
     }
-    // Namespaces without a process, kept by a bind mount of their file (snapd, ip-netns style). Reading one
-    // may show the pin of another.
-    while let Some((inode, file)) = survey.next_pinned() {
-        match read_by_joining(file) {
-            Ok(text) => survey.add(inode, &text, Path::new("a pinned namespace"))?,
-            Err(_) => survey.complete = false,
-        }
+    let Found {
+        namespaces,
+        seen,
+        refused,
+        complete,
+    } = found;
+    let joined = join_all(namespaces, seen)?;
+    let mut all = Namespaces {
+        mounts: Vec::new(),
+        complete: complete && joined.complete,
+    };
+    for (namespace, text) in &joined.texts {
+        let mounts = parse_from(text, Path::new("a mount namespace"))?;
+        all.mounts
+            .extend(mounts.into_iter().map(|mount| (*namespace, mount)));
     }
-    Ok(Namespaces {
-        mounts: survey.mounts,
-        complete: survey.complete,
-    })
+    for task in refused {
+        add_refused(&mut all, &task)?;
+    }
+    Ok(all)
 }
 
 /// Stands for a namespace that may not be identified; no namespace has this inode number.
-const UNKNOWN_NAMESPACE: u64 = 0;
+const UNIDENTIFIED: u64 = 0;
 
+/// The namespaces that processes live in.
 #[derive(Debug, Default)]
-struct Survey {
-    /// What was read already, see [`view_of`].
-    views: BTreeSet<(u64, PathBuf)>,
+struct Found {
+    /// Each with its file, which keeps it alive until it is read.
+    namespaces: Vec<(u64, File)>,
     seen: BTreeSet<u64>,
-    mounts: Vec<(u64, Mount)>,
-    /// Pinned namespaces that were found and not yet looked at: where the pin is seen.
-    pins: Vec<(u64, PathBuf)>,
+    /// Threads that may not be inspected.
+    refused: Vec<PathBuf>,
     complete: bool,
 }
 
-impl Survey {
-    fn visit_process(&mut self, pid: u32) -> Result<()> {
+impl Found {
+    fn add_process(&mut self, pid: u32) {
         let tasks = PathBuf::from(format!("/proc/{pid}/task"));
         let threads = match numbered_entries(&tasks) {
             Ok(threads) => threads,
-            Err(error) if is_gone(error.errno()) => return Ok(()),
-            Err(_) => {
-                self.complete = false;
-                return Ok(());
+            Err(error) => {
+                self.complete &= is_gone(error.errno());
+                return;
             }
         };
+        let mut may_be_inspected = true;
         for thread in threads {
             let task = tasks.join(thread.to_string());
-            match self.visit_task(&task) {
+            match self.add_task(&task) {
                 Ok(()) => {}
+                // A process that is ending has left its namespaces already.
                 Err(error) if is_gone(error.raw_os_error()) => {}
+                // It has rights that this process lacks. Once for all its threads will do: it is
+                // not one of ours, which alone give threads different namespaces.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    if std::mem::replace(&mut may_be_inspected, false) {
+                        self.refused.push(task);
+                    }
+                }
                 Err(_) => self.complete = false,
             }
         }
-        Ok(())
     }
 
-    fn visit_task(&mut self, task: &Path) -> io::Result<()> {
-        let view = view_of(task)?;
-        if view.as_ref().is_some_and(|view| self.views.contains(view)) {
+    fn add_task(&mut self, task: &Path) -> io::Result<()> {
+        let path = task.join("ns/mnt");
+        if self.seen.contains(&std::fs::metadata(&path)?.ino()) {
             return Ok(());
         }
-        let path = task.join("mountinfo");
-        let text = std::fs::read(&path)?;
-        // Between the two reads the thread may have moved on to another namespace.
-        if view_of(task)? != view {
-            return self.visit_task(task);
-        }
-        let inode = view.as_ref().map_or(UNKNOWN_NAMESPACE, |(inode, _)| *inode);
-        self.views.extend(view);
-        let first = self.mounts.len();
-        self.add(inode, &text, &path).map_err(io::Error::other)?;
-        for (_, mount) in &self.mounts[first..] {
-            if let Some(pinned) = pinned_namespace(mount) {
-                let below = mount
-                    .mount_point
-                    .strip_prefix("/")
-                    .unwrap_or(&mount.mount_point);
-                self.pins.push((pinned, task.join("root").join(below)));
-            }
+        let file = File::open(&path)?;
+        // Since the first look the thread may have moved on to another namespace.
+        let namespace = file.metadata()?.ino();
+        if self.seen.insert(namespace) {
+            self.namespaces.push((namespace, file));
         }
         Ok(())
-    }
-
-    fn add(&mut self, inode: u64, text: &[u8], origin: &Path) -> Result<()> {
-        let mounts = parse_from(text, origin)?;
-        self.seen.insert(inode);
-        self.mounts
-            .extend(mounts.into_iter().map(|mount| (inode, mount)));
-        Ok(())
-    }
-
-    /// The next pinned namespace that no process showed, opened.
-    fn next_pinned(&mut self) -> Option<(u64, File)> {
-        while let Some((inode, path)) = self.pins.pop() {
-            if self.seen.contains(&inode) {
-                continue;
-            }
-            match File::open(&path) {
-                Ok(file) if file.metadata().is_ok_and(|meta| meta.ino() == inode) => {
-                    return Some((inode, file));
-                }
-                // Hidden under another mount, or gone meanwhile.
-                _ => self.complete = false,
-            }
-        }
-        None
     }
 }
 
-/// What a thread sees of which namespace: mountinfo shows only what lies below the thread's root, so a chrooted
-/// one shows less of a namespace than others do. `None` when it may not be asked.
-fn view_of(task: &Path) -> io::Result<Option<(u64, PathBuf)>> {
-    // A process that is ending has left its namespaces already: no link, or EINVAL on reading.
-    let asked = std::fs::metadata(task.join("ns/mnt"))
-        .and_then(|meta| Ok((meta.ino(), std::fs::read_link(task.join("root"))?)));
-    match asked {
-        Ok(view) => Ok(Some(view)),
-        // It has a capability that this process lacks. Its mounts can be read for all that.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
-        Err(error) => Err(error),
+/// Adds the mounts of a thread that may not be inspected. Its list can be read for all that; most often it is one
+/// of a namespace that was read already, which is told by the numbers of mounts: they are unique.
+fn add_refused(all: &mut Namespaces, task: &Path) -> Result<()> {
+    let path = task.join("mountinfo");
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) => {
+            all.complete &= is_gone(error.raw_os_error());
+            return Ok(());
+        }
+    };
+    let known: BTreeSet<u64> = all.mounts.iter().map(|(_, mount)| mount.id).collect();
+    let new = parse_from(&text, &path)?
+        .into_iter()
+        .filter(|mount| !known.contains(&mount.id));
+    all.mounts.extend(new.map(|mount| (UNIDENTIFIED, mount)));
+    Ok(())
+}
+
+/// What joining found: the text of each namespace's mountinfo.
+#[derive(Debug, Default)]
+struct Joined {
+    texts: Vec<(u64, Vec<u8>)>,
+    complete: bool,
+}
+
+/// Joins the namespaces one after another, and those whose files are bound somewhere in them (snapd, ip-netns
+/// style), in a thread made for this.
+fn join_all(mut left: Vec<(u64, File)>, mut seen: BTreeSet<u64>) -> Result<Joined> {
+    let failed = |error| Error::io("join the mount namespaces of", "/proc", error);
+    // Opened before joining: another namespace may have no /proc.
+    let proc = File::open("/proc").map_err(failed)?;
+    let work = move || -> io::Result<Joined> {
+        // setns wants a thread that shares its root and working directory with no other.
+        unshare(CloneFlags::CLONE_FS)?;
+        let mut joined = Joined {
+            texts: Vec::new(),
+            complete: true,
+        };
+        while let Some((namespace, file)) = left.pop() {
+            let Ok(text) = join(&file, &proc) else {
+                joined.complete = false;
+                continue;
+            };
+            // A list that cannot be parsed is an error of the whole survey, later.
+            for mount in parse_from(&text, Path::new("mountinfo")).unwrap_or_default() {
+                let Some(pinned) = pinned_namespace(&mount) else {
+                    continue;
+                };
+                if seen.contains(&pinned) {
+                    continue;
+                }
+                match File::open(&mount.mount_point) {
+                    Ok(file) if file.metadata().is_ok_and(|meta| meta.ino() == pinned) => {
+                        seen.insert(pinned);
+                        left.push((pinned, file));
+                    }
+                    // Hidden under another mount, or gone meanwhile.
+                    _ => joined.complete = false,
+                }
+            }
+            joined.texts.push((namespace, text));
+        }
+        Ok(joined)
+    };
+    let thread = std::thread::Builder::new()
+        .name("mountinfo".into())
+        .spawn(work)
+        .map_err(failed)?;
+    match thread.join() {
+        Ok(outcome) => outcome.map_err(failed),
+        Err(_) => Err(failed(io::Error::other(
+            "the thread that joins them panicked",
+        ))),
     }
+}
+
+/// Joins a namespace, which puts the calling thread at its root, and reads its list of mounts.
+fn join(namespace: &File, proc: &File) -> io::Result<Vec<u8>> {
+    setns(namespace, CloneFlags::CLONE_NEWNS)?;
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let opened = openat(proc, "thread-self/mountinfo", flags, Mode::empty())?;
+    let mut text = Vec::new();
+    File::from(opened).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// The inode of the mount namespace whose file is bound here: `nsfs` with the root `mnt:[4026531841]`.
@@ -167,37 +220,6 @@ fn pinned_namespace(mount: &Mount) -> Option<u64> {
         .strip_suffix(']')?
         .parse()
         .ok()
-}
-
-/// Reads the mounts of a namespace by joining it, in a thread made for this.
-fn read_by_joining(namespace: File) -> io::Result<Vec<u8>> {
-    // Opened before joining: the other namespace may have no /proc.
-    let proc = File::open("/proc")?;
-    let read = move || -> io::Result<Vec<u8>> {
-        // setns wants a thread that shares its working directory with no other.
-        unshare(CloneFlags::CLONE_FS)?;
-        setns(namespace, CloneFlags::CLONE_NEWNS)?;
-        let flags = nix::fcntl::OFlag::O_RDONLY | nix::fcntl::OFlag::O_CLOEXEC;
-        let opened = nix::fcntl::openat(
-            &proc,
-            "thread-self/mountinfo",
-            flags,
-            nix::sys::stat::Mode::empty(),
-        )?;
-        let mut text = Vec::new();
-        File::from(opened).read_to_end(&mut text)?;
-        Ok(text)
-    };
-    match std::thread::Builder::new()
-        .name("mountinfo".into())
-        .spawn(read)?
-        .join()
-    {
-        Ok(outcome) => outcome,
-        Err(_) => Err(io::Error::other(
-            "the thread that joined a namespace panicked",
-        )),
-    }
 }
 
 fn is_gone(errno: Option<i32>) -> bool {
