@@ -16,6 +16,8 @@ mod failure;
 mod generate;
 mod output;
 mod report;
+#[cfg(test)]
+mod schema_tests;
 mod usage;
 
 use std::ffi::OsString;

@@ -103,7 +103,8 @@ fn verb(words: &[&str]) -> String {
             None => break,
         }
     }
-    if verb.is_empty() {
+    // `pool` alone is no verb yet.
+    if verb.is_empty() || command.has_subcommands() {
         "usage".into()
     } else {
         verb.join("-")
@@ -122,7 +123,7 @@ mod tests {
             ("-p pool status --x", "status"),
             ("--json", "usage"),
             ("nonsense --json", "usage"),
-            ("pool --json", "pool"),
+            ("pool --json", "usage"),
         ] {
             let words: Vec<&str> = line.split(' ').collect();
             assert_eq!(verb(&words), expected, "{line}");

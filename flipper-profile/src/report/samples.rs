@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::base::Base;
+use super::base::{Added, Base, Bases, Removed};
 use super::change::{Change, Diff, TextDiff};
-use super::pool::{Checked, Format, Info, Problem};
-use super::profile::{Profile, Profiles, Row, Unreadable};
+use super::pool::{Checked, Created, Format, Info, Problem, Reader, Upgraded};
+use super::profile::{Done, Profile, Profiles, Row, Unreadable};
 use super::recover::{Action, Recovered};
 use super::status::Status;
-use super::transaction::{Package, Shown, Transaction};
+use super::transaction::{Acknowledged, Package, Shown, Transaction};
 use super::undo::{Item, Undone};
 use crate::output::encode::JsonPath;
 
@@ -40,6 +40,27 @@ pub fn pool_info() -> Info {
     }
 }
 
+pub fn pool_created() -> Created {
+    Created {
+        path: JsonPath::new(b"demo\xff.img"),
+        pool: "7d1a4c1e-0000-4000-8000-000000000001".into(),
+        filesystem: "7d1a4c1e-0000-4000-8000-000000000002".into(),
+        inode_floor: 1 << 20,
+        shown: "demo.img".into(),
+    }
+}
+
+pub fn upgraded() -> Upgraded {
+    Upgraded {
+        features: vec!["a".into()],
+        readers: vec![Reader {
+            what: "base 13.2".into(),
+            version: Some("0.1.0".into()),
+        }],
+        changed: true,
+    }
+}
+
 pub fn pool_check() -> Checked {
     Checked {
         what: "the pool demo.img".into(),
@@ -66,6 +87,38 @@ pub fn base() -> Base {
         size: 402 << 20,
         current: true,
         needed_by: vec!["profile tv".into()],
+    }
+}
+
+pub fn bases() -> Bases {
+    Bases {
+        bases: vec![base()],
+    }
+}
+
+pub fn base_added() -> Added {
+    Added { base: base() }
+}
+
+pub fn base_removed() -> Removed {
+    Removed {
+        version: "13.1".into(),
+    }
+}
+
+pub fn done() -> Done {
+    Done {
+        id: "k3j2h1g0".into(),
+        name: "tv".into(),
+        base: "13.2".into(),
+        transaction: Some(14),
+        sentence: "Created the profile 'tv'.".into(),
+    }
+}
+
+pub fn acknowledged() -> Acknowledged {
+    Acknowledged {
+        acknowledged: vec![12, 13],
     }
 }
 
