@@ -1,6 +1,7 @@
 """What a test needs beyond Python, checked before it runs; a missing thing is the reason of a skip."""
 
 import functools
+import glob
 import os
 import shutil
 
@@ -40,7 +41,7 @@ def _check(need, bin_dir, deb_dir):
     if need == "debs":
         if not deb_dir:
             return "no --deb directory given"
-        found = [n for n in os.listdir(deb_dir) if n.startswith("flipper-profile_") and n.endswith(".deb")]
+        found = [*glob.glob(f"{deb_dir}/flipper-profile_*.deb"), *glob.glob(f"{deb_dir}/*/flipper-profile_*.deb")]
         return None if found else f"no flipper-profile_*.deb in {deb_dir}"
     if need == "mirror":
         return (None if mirror.uri() else "this machine's apt has no Debian mirror") or _programs("mmdebstrap")

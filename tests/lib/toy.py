@@ -13,7 +13,7 @@ def make(root):
     def path(name):
         return os.path.join(root, os.fsencode(name))
 
-    for name in ("etc", "usr/bin", "usr/lib", "usr/share/toy/deep/er", "var/lib/dpkg", "empty"):
+    for name in ("etc", "usr/bin", "usr/sbin", "usr/lib", "usr/share/toy/deep/er", "var/lib/dpkg/info", "empty"):
         os.makedirs(path(name))
     for name, content in (
         ("etc/hostname", b"toy\n"), ("etc/os-release", b"ID=toy\n"), ("usr/share/toy/text", b"one\ntwo\n"),

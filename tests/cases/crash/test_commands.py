@@ -98,5 +98,5 @@ def test_pool_create_half_way_is_told_and_can_be_forced(t):
         if os.path.exists(t.path("new.img")):
             answer = command.call(t.program(), "--json", "--pool", t.path("new.img"), "list")
             expect.that(answer.status in (0, 1, 4), answer)
-        expect.status(command.call(t.program(), *args, "--force"), 0)
+        expect.status(command.call(t.program(), *args, "--force", "--yes"), 0)
         os.unlink(t.path("new.img"))

@@ -4,18 +4,22 @@ import os
 import signal
 
 from lib import expect, session
-from lib.process import descendants, run, wait_until
+from lib.process import descendants, run, run_ok, wait_until
 
 
-def _overlays():
-    """(mount namespace, line) of every overlay of ours in every namespace that can be seen."""
+def _overlays(pool):
+    """(mount namespace, device) of every overlay of this pool's profile, in every namespace that can be seen."""
+    with pool.top() as top:
+        directory, _ = pool.profile_file(top, "dev")
+        shown = run_ok("btrfs", "subvolume", "show", directory).text
+    uuid = next(line.split()[1] for line in shown.splitlines() if line.strip().startswith("UUID:"))
     found = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
                 space = os.readlink(f"/proc/{name}/ns/mnt")
                 with open(f"/proc/{name}/mountinfo", encoding="utf-8", errors="replace") as f:
-                    lines = [line for line in f if " - overlay flipper-profile:" in line]
+                    lines = [line for line in f if f" - overlay flipper-profile:{uuid}" in line]
             except OSError:
                 continue
             for line in lines:
@@ -58,7 +62,7 @@ def test_a_second_entry_joins_the_first_namespace(t):
 def test_one_upper_is_mounted_once(t):
     pool = t.pool("mini")
     with session.inside(pool), session.inside(pool), session.inside(pool):
-        devices = {device for _, device in _overlays()}
+        devices = {device for _, device in _overlays(pool)}
         expect.equal(len(devices), 1, "overlay filesystems of this profile")
 
 
@@ -69,7 +73,7 @@ def test_a_killed_entry_leaves_nothing_mounted(t):
     for pid in descendants():
         os.kill(pid, signal.SIGKILL)
     inside.child.wait(30)
-    wait_until(lambda: not _overlays(), what="overlays after the kill")
+    wait_until(lambda: not _overlays(pool), what="overlays after the kill")
     expect.status(pool.fp("recover"), 0)
     expect.status(pool.run("dev", "true"), 0)
     expect.status(pool.fp("--yes", "delete", "dev"), 0)
@@ -106,4 +110,4 @@ def test_nothing_stays_mounted_in_the_callers_namespace(t):
     before = open("/proc/self/mountinfo", encoding="utf-8").read()
     with session.inside(pool):
         expect.equal(open("/proc/self/mountinfo", encoding="utf-8").read(), before)
-    expect.equal(run("losetup", "-j", pool.image).text, "")
+    wait_until(lambda: run("losetup", "-j", pool.image).text == "", 10, "detaching of the image")

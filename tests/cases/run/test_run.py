@@ -51,7 +51,6 @@ def test_has_a_pid_namespace_of_its_own(t):
 
 def test_names_are_resolved(t):
     pool = t.pool("mini")
-    expect.contains(pool.run_ok("dev", "getent", "hosts", "localhost").text, "localhost")
     with open("/etc/resolv.conf", encoding="utf-8") as f:
         servers = [line for line in f if line.startswith("nameserver")]
     inside = pool.run_ok("dev", "cat", "/etc/resolv.conf").text
@@ -102,7 +101,7 @@ def test_the_command_inside_knows_its_profile(t):
     pool = t.pool("mini")
     answer = pool.run_ok("dev", "flipper-profile", "--json", "status")
     import json
-    expect.equal(json.loads(answer.stdout)["result"]["profile"], "dev")
+    expect.equal(json.loads(answer.stdout)["result"]["profile_name"], "dev")
 
 
 def test_the_command_is_passed_as_is_to_a_terminal(t):

@@ -90,7 +90,7 @@ def test_numbers_grow_and_are_pool_wide(t):
 
 def test_status_of_a_quiet_profile(t):
     status = t.pool("mini").ok("-p", "dev", "status")
-    expect.equal((status["profile"], status["base"], status["interrupted"], status["unprotected"]), ("dev", "v1", [], []))
+    expect.equal((status["profile_name"], status["base"], status["interrupted"], status["unprotected"]), ("dev", "v1", [], []))
 
 
 def test_the_plain_history_is_readable(t):
