@@ -19,6 +19,7 @@ pub mod check;
 pub mod delta;
 pub mod enter;
 pub mod error;
+pub mod gc;
 pub mod identity;
 pub mod in_use;
 pub mod layout;
@@ -35,6 +36,7 @@ pub mod state_paths;
 pub mod status;
 pub mod transaction;
 pub mod undo;
+pub mod upgrade;
 pub mod view;
 
 pub use error::{Error, Exit, Result};

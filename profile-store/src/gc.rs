@@ -1,0 +1,141 @@
+//! Collecting what nothing names any more: trash, and the snapshots of profiles that are gone.
+//!
+//! Nothing is collected that a profile, an open transaction or a pending operation names, and what
+//! cannot be parsed is kept.
+
+use profile_db::journal::{Filter, Journal};
+use profile_db::model::{ProfileId, TransactionNumber};
+use profile_sys::{btrfs, file};
+
+use crate::error::Result;
+use crate::pool::Pool;
+use crate::progress::Progress;
+use crate::replacement::STAGED_PROFILE;
+use crate::{changes, in_use, profile, staging};
+
+/// What was, or would be, collected.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Collected {
+    /// Transactions whose trash went: a deleted profile, or a state that a reset replaced.
+    pub trash: Vec<TransactionNumber>,
+    /// Former profiles whose snapshots went.
+    pub former_profiles: Vec<ProfileId>,
+    /// Staging directories of interrupted operations.
+    pub staging: usize,
+    /// Entries that were kept because they cannot be told.
+    pub kept: Vec<String>,
+}
+
+/// Collects; with `dry_run`, only tells what would go.
+///
+/// # Errors
+///
+/// Something cannot be read or deleted; what was collected before that is gone.
+pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Result<Collected> {
+    let _lock = pool.lock()?;
+    let journal = pool.journal()?;
+    let layout = pool.layout();
+    let mut collected = Collected::default();
+    let mounted = in_use::of(pool)?;
+    let needed: Vec<TransactionNumber> = journal
+        .pending_operations()?
+        .iter()
+        .filter_map(|pending| pending.operation.transaction)
+        .collect();
+    progress.begin("collecting trash");
+    for name in file::list(&layout.trash())? {
+        let directory = layout.trash().join(&name);
+        let number: Option<TransactionNumber> = name.to_str().and_then(|text| text.parse().ok());
+        let Some(number) = number.filter(|number| !needed.contains(number)) else {
+            collected
+                .kept
+                .push(format!("trash {}", name.to_string_lossy()));
+            continue;
+        };
+        let trashed = directory.join(STAGED_PROFILE);
+        if file::exists(&trashed)? {
+            if let Some(why) = mounted.names(pool, &trashed)? {
+                collected.kept.push(format!("trash {number}: {why}"));
+                continue;
+            }
+        }
+        if !dry_run {
+            staging::discard_directory(&directory)?;
+        }
+        collected.trash.push(number);
+    }
+    former_profiles(pool, &journal, dry_run, progress, &mut collected)?;
+    if !dry_run {
+        collected.staging = staging::collect(layout, &|word| {
+            journal.pending_operations().map_or(true, |pending| {
+                pending
+                    .iter()
+                    .any(|one| one.operation.payload.to_string().contains(word))
+            })
+        })?;
+        pool.commit()?;
+    }
+    Ok(collected)
+}
+
+/// Snapshots of profiles that neither live nor lie in trash. Their lists of changed paths are
+/// stored first, so that the history can still be asked for a path.
+fn former_profiles(
+    pool: &Pool,
+    journal: &Journal,
+    dry_run: bool,
+    progress: &mut dyn Progress,
+    collected: &mut Collected,
+) -> Result<()> {
+    let layout = pool.layout();
+    let mut kept: Vec<ProfileId> = profile::all(pool)?.into_iter().map(|(id, _)| id).collect();
+    for name in file::list(&layout.trash())? {
+        let trashed = layout.trash().join(&name).join(STAGED_PROFILE);
+        if file::exists(&trashed)? {
+            kept.push(profile::read_file(&trashed)?.id);
+        }
+    }
+    progress.begin("collecting snapshots");
+    for name in file::list(&layout.all_snapshots())? {
+        let Some(id) = name
+            .to_str()
+            .and_then(|text| text.parse::<ProfileId>().ok())
+        else {
+            collected
+                .kept
+                .push(format!("snapshots {}", name.to_string_lossy()));
+            continue;
+        };
+        if kept.contains(&id) {
+            continue;
+        }
+        if !dry_run {
+            let filter = Filter {
+                profile: Some(id.clone()),
+                ..Filter::default()
+            };
+            for row in journal.transactions(&filter)? {
+                if row.pre.is_none() || row.post.is_none() {
+                    continue;
+                }
+                match changes::of(pool, journal, &row) {
+                    Ok(_)
+                    | Err(
+                        crate::Error::NotUndoable { .. } | crate::Error::SnapshotMissing { .. },
+                    ) => {}
+                    Err(error) => {
+                        collected.kept.push(format!("snapshots of {id}: {error}"));
+                        continue;
+                    }
+                }
+                journal.forget_snapshots(row.number)?;
+            }
+            for snapshot in file::list(&layout.snapshots(&id))? {
+                btrfs::delete_subvolume_tree(&layout.snapshots(&id).join(snapshot))?;
+            }
+            file::remove_directory(&layout.snapshots(&id))?;
+        }
+        collected.former_profiles.push(id);
+    }
+    Ok(())
+}
