@@ -1,2 +1,192 @@
-//! The program that apt and dpkg start around every package change
-fn main() {}
+//! The program that apt and dpkg start around every package change.
+//!
+//! Outside of a profile it ends at once, without a word. Inside it takes snapshots and keeps the
+//! journal; it never stops apt unless the machine's configuration says so ([`policy`]); it needs no
+//! daemon and no D-Bus; and it takes no longer than its time limit: the work is in a forked child,
+//! which Ctrl-C does not reach and which is left behind when the time is over.
+
+mod archive;
+mod bare;
+mod begin;
+mod dpkg;
+mod end;
+mod hook;
+mod mode;
+mod policy;
+mod prepare;
+mod protocol;
+mod say;
+mod settings;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use profile_db::model::Time;
+use profile_store::Session;
+use profile_store::transaction::Asker;
+use profile_sys::deadline::{self, Ended};
+use profile_sys::file;
+
+use hook::Hook;
+use mode::Mode;
+use policy::Verdict;
+use settings::Settings;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let Some(mode) = Mode::of(&name, arguments.next().as_deref()) else {
+        eprintln!(
+            "apt-hook: apt and dpkg start it with one of: pre, plan, post, dpkg-pre, dpkg-post"
+        );
+        return ExitCode::from(2);
+    };
+    let session = match Session::current() {
+        Ok(Some(session)) => session,
+        // An ordinary machine, a chroot, an image build.
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(error) => {
+            let what = format!("this change is not protected and cannot be undone: {error}");
+            say::warn(&what, "leave the profile and enter it again");
+            return exit(mode, Verdict::Failed, &read_settings(mode));
+        }
+    };
+    let settings = read_settings(mode);
+    let hook = Hook {
+        mode,
+        session,
+        pid: std::process::id(),
+        asker: Asker {
+            sudo: variable("SUDO_UID"),
+            pkexec: variable("PKEXEC_UID"),
+            packagekit: variable("PACKAGEKIT_CALLER_UID"),
+        },
+        switched_off: settings::switched_off(&settings, variable),
+        now: Time::now(),
+    };
+    exit(mode, within_limit(&hook, &settings), &settings)
+}
+
+fn exit(mode: Mode, verdict: Verdict, settings: &Settings) -> ExitCode {
+    ExitCode::from(policy::exit_status(mode, verdict, settings.policy))
+}
+
+/// Exit statuses of the child that works.
+const FINE: i32 = 0;
+const FAILED: i32 = 1;
+
+/// Does the hook's work in a child, for as long as the hook may take.
+fn within_limit(hook: &Hook, settings: &Settings) -> Verdict {
+    let work = || match perform(hook) {
+        Verdict::Fine => FINE,
+        Verdict::Failed => FAILED,
+    };
+    let reason = match deadline::run_within(settings.time_limit, work) {
+        Ok(Ended::InTime(status)) => match status.code() {
+            Some(FINE) => return Verdict::Fine,
+            // The child has told why.
+            Some(FAILED) => return Verdict::Failed,
+            _ => format!("the hook was cut short ({status})"),
+        },
+        Ok(Ended::TooLate) => format!(
+            "the hook took longer than {} s",
+            settings.time_limit.as_secs()
+        ),
+        Err(error) => error.to_string(),
+    };
+    told_by_parent(hook, &reason)
+}
+
+/// Tells what the child could not tell, and leaves word of it: a snapshot that the child may still
+/// make must not pass for the state before the change.
+fn told_by_parent(hook: &Hook, reason: &str) -> Verdict {
+    let help = "`flipper-profile status` tells more";
+    match hook.mode {
+        Mode::Pre | Mode::DpkgPre => {
+            say::warn(
+                &format!("this change is not protected and cannot be undone: {reason}"),
+                help,
+            );
+            if let Ok(Some(caller)) = hook.caller() {
+                hook.leave_note(None, &caller, reason);
+            }
+        }
+        Mode::Plan => say::warn(
+            &format!("the plan of this change was not recorded: {reason}"),
+            help,
+        ),
+        Mode::Post | Mode::DpkgPost => say::warn(
+            &format!("this change is not fully recorded yet: {reason}"),
+            help,
+        ),
+    }
+    Verdict::Failed
+}
+
+/// The work itself.
+fn perform(hook: &Hook) -> Verdict {
+    let caller = match hook.caller() {
+        Ok(Some(caller)) => caller,
+        // Whoever started this hook is gone: nothing will change.
+        Ok(None) => return Verdict::Fine,
+        Err(error) => {
+            say::warn(
+                &format!("this change is not protected and cannot be undone: {error}"),
+                &say::help(&error),
+            );
+            return Verdict::Failed;
+        }
+    };
+    match hook.mode {
+        Mode::Pre => hook.with_journal(&caller, begin::begin),
+        Mode::Post => hook.with_journal(&caller, end::end),
+        Mode::Plan => match read_plan() {
+            Ok(plan) => hook.with_journal(&caller, |work| prepare::of_plan(work, &plan)),
+            Err(reason) => {
+                say::warn(
+                    &format!("the plan of this change was not recorded: {reason}"),
+                    "",
+                );
+                Verdict::Failed
+            }
+        },
+        Mode::DpkgPre => dpkg::before(hook, &caller),
+        Mode::DpkgPost => dpkg::after(hook, &caller),
+    }
+}
+
+/// Reads the plan from the descriptor that apt names, standard input without one.
+fn read_plan() -> Result<protocol::Plan, String> {
+    let number = variable("APT_HOOK_INFO_FD").unwrap_or_default();
+    // Read through /proc, since the number is only known from a variable.
+    let number: u32 = number.parse().unwrap_or(0);
+    let path = format!("/proc/self/fd/{number}");
+    let limit = protocol::LONGEST_BYTES as u64;
+    let text = file::read_limited(Path::new(&path), limit).map_err(|error| error.to_string())?;
+    protocol::Plan::parse(&text).map_err(|error| error.to_string())
+}
+
+/// The machine's settings; what is wrong in them is told once per change, by its first hook.
+fn read_settings(mode: Mode) -> Settings {
+    let path = Path::new(settings::PATH);
+    let text = match file::exists(path) {
+        Ok(false) => return Settings::default(),
+        Ok(true) => file::read_limited(path, settings::LIMIT_BYTES),
+        Err(error) => Err(error),
+    };
+    let (settings, complaints) = match text {
+        Ok(text) => settings::parse(&String::from_utf8_lossy(&text)),
+        Err(error) => (Settings::default(), vec![error.to_string()]),
+    };
+    if matches!(mode, Mode::Pre | Mode::DpkgPre) {
+        for complaint in complaints {
+            say::warn(&format!("{}: {complaint}", settings::PATH), "");
+        }
+    }
+    settings
+}
+
+/// A variable of the environment, when it is set and is text.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
