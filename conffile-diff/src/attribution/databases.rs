@@ -142,6 +142,26 @@ pub fn find(path: &[u8]) -> Option<&'static str> {
         .map(|database| database.name)
 }
 
+/// The link below `/etc/systemd` that a state file of deb-systemd-helper records.
+///
+/// A unit's alias (`sshd.service`) is a link beside the administrator's own units. The helper
+/// keeps a file of the same name for each link it made or masked, so a record that changed in
+/// the transaction tells its links from theirs. Source: init-system-helpers,
+/// `script/deb-systemd-helper` (`make_systemd_links`, `mask_service`).
+pub(crate) fn recorded_unit_link(path: &[u8]) -> Option<Vec<u8>> {
+    const RECORDS: [(&str, &str); 4] = [
+        ("/var/lib/systemd/deb-systemd-helper-enabled/", "system"),
+        ("/var/lib/systemd/deb-systemd-helper-masked/", "system"),
+        ("/var/lib/systemd/deb-systemd-user-helper-enabled/", "user"),
+        ("/var/lib/systemd/deb-systemd-user-helper-masked/", "user"),
+    ];
+    RECORDS.iter().find_map(|(records, manager)| {
+        let unit = path.strip_prefix(records.as_bytes())?;
+        let link = format!("/etc/systemd/{manager}/");
+        Some([link.as_bytes(), unit].concat())
+    })
+}
+
 fn matches(pattern: &[u8], path: &[u8]) -> bool {
     // Most rows differ from most paths before their first wildcard.
     let literal = pattern

@@ -202,11 +202,20 @@ impl Attribution {
         order.sort_by(|&a, &b| changed[a].path.cmp(changed[b].path));
         let mut verdicts = vec![Verdict::ChangedMeanwhile; changed.len()];
         let mut came_or_went: HashSet<&[u8]> = HashSet::new();
+        let enabled: HashSet<Vec<u8>> = changed
+            .iter()
+            .filter_map(|changed| databases::recorded_unit_link(changed.path))
+            .collect();
         for &index in &order {
             let path = &changed[index];
-            let Some(reason) = self.reason(path, &came_or_went) else {
-                continue;
+            let reason = if enabled.contains(path.path) {
+                Some(Reason::Database {
+                    name: "systemd enablement",
+                })
+            } else {
+                self.reason(path, &came_or_went)
             };
+            let Some(reason) = reason else { continue };
             if path.directory && path.change != Change::Modified {
                 came_or_went.insert(path.path);
             }
