@@ -3,6 +3,7 @@
 //! On standard error, in this order: `error:` with the whole chain of causes, indented details,
 //! `hint:` with the next command, and always last `note:` with where the system now stands.
 
+use std::ops::{Deref, DerefMut};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +16,14 @@ use crate::output::{Screen, escape};
 /// The state that nearly every failure leaves behind.
 pub const NOTHING_CHANGED: &str = "nothing was changed";
 
-/// A failure, or a finding that needs a person (exit 3 and 4).
+/// A failure, or a finding that needs a person (exit 3 and 4). One pointer wide, as it stands in
+/// every result.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct Failure(Box<Told>);
+
+/// What a failure tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
     /// Exit status.
     pub code: u8,
     /// A stable word for programs.
@@ -32,6 +38,20 @@ pub struct Failure {
     pub state: String,
     /// The next command.
     pub hint: Option<String>,
+}
+
+impl Deref for Failure {
+    type Target = Told;
+
+    fn deref(&self) -> &Told {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Told {
+        &mut self.0
+    }
 }
 
 /// The `error` of the JSON envelope.
@@ -51,7 +71,7 @@ pub struct JsonError {
 impl Failure {
     /// A failure of this command's own, with nothing changed.
     pub fn new(exit: Exit, situation: &'static str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Told {
             code: exit.code(),
             situation,
             message: message.into(),
@@ -59,7 +79,7 @@ impl Failure {
             path: None,
             state: NOTHING_CHANGED.into(),
             hint: None,
-        }
+        }))
     }
 
     /// The command line asks for something that makes no sense.
@@ -116,7 +136,7 @@ impl Failure {
 
 impl From<profile_store::Error> for Failure {
     fn from(error: profile_store::Error) -> Self {
-        Self {
+        Self(Box::new(Told {
             code: error.exit().code(),
             situation: error.situation(),
             message: chain(&error),
@@ -124,7 +144,7 @@ impl From<profile_store::Error> for Failure {
             path: path_of(&error).map(Path::to_path_buf),
             state: error.state().into(),
             hint: error.hint(),
-        }
+        }))
     }
 }
 

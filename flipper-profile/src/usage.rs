@@ -24,7 +24,7 @@ pub fn answer(error: &clap::Error, arguments: &[OsString]) -> u8 {
         };
     }
     let words = before_separator(arguments);
-    let json = words.iter().any(|word| *word == "--json");
+    let json = words.contains(&"--json");
     let screen = Screen::new(json, false, false);
     if json {
         let (message, hint) = plain(error);

@@ -18,6 +18,7 @@ pub fn run(arguments: &CloneProfile, context: &Context) -> Result<Outcome> {
     let name: ProfileName = arguments.to.parse()?;
     let pool = context.pool()?;
     let source = profile::find(&pool, &arguments.from)?;
+    context.catch_up(&pool, &source);
     let made = profile::clone(
         &pool,
         &source.id,

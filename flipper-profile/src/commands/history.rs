@@ -34,7 +34,7 @@ pub fn run(arguments: &History, context: &Context) -> Result<Outcome> {
         changes::ensure(&pool, &journal, &profile, context.progress().as_mut())?;
     }
     let filter = Filter {
-        profile: Some(profile.id.clone()),
+        profile: Some(profile.id),
         package: arguments.package.clone(),
         path: arguments
             .path

@@ -26,6 +26,7 @@ pub fn run(arguments: &Reset, context: &Context) -> Result<Outcome> {
         "Reset the profile '{}' ({}) to what it was when it was created? Undo brings packages and files back, but not {lost}.",
         profile.name, profile.id
     ))?;
+    context.catch_up(&pool, &profile);
     let number = profile::reset(
         &pool,
         &profile.id,

@@ -8,16 +8,31 @@ use crate::commands::Outcome;
 use crate::context::{Context, Result};
 use crate::failure::Failure;
 
+/// The command is there and cannot be started, as env(1) has it.
+const FOUND_NOT_STARTED: u8 = 126;
+/// There is no such command.
+const NOT_FOUND: u8 = 127;
+
 /// Enters the profile and ends with the status of the command. Standard input, output and error are
 /// the command's; nothing of ours goes there once it has started.
 ///
 /// # Errors
 ///
-/// The pool cannot be opened, there is no such profile, or the profile cannot be mounted: with 125,
-/// 126 and 127 as env(1) has them.
+/// The pool cannot be opened, there is no such profile, or the profile cannot be mounted.
 pub fn run(arguments: Run, context: &Context) -> Result<Outcome> {
+    enter(arguments, context).map_err(|mut failure| {
+        // So that a script can tell our failures from the command's own status.
+        if ![FOUND_NOT_STARTED, NOT_FOUND].contains(&failure.code) {
+            failure.code = OWN_FAILURE;
+        }
+        failure
+    })
+}
+
+fn enter(arguments: Run, context: &Context) -> Result<Outcome> {
     let pool = context.pool()?;
     let profile = profile::find(&pool, &arguments.name)?;
+    context.catch_up(&pool, &profile);
     let mut words = arguments.command.into_iter();
     let command = enter::Command {
         program: words.next(),
@@ -29,17 +44,15 @@ pub fn run(arguments: Run, context: &Context) -> Result<Outcome> {
         .map_err(in_the_profile)
 }
 
-/// A failure after the profile was found: 126 and 127 when the command could not be started, 125 for
-/// everything else, so that a script can tell it from the command's own status.
+/// 126 and 127 when the command itself could not be started.
 fn in_the_profile(error: Error) -> Failure {
-    let code = match &error {
-        Error::CannotStart { status, .. } => *status,
-        _ => OWN_FAILURE,
+    let status = match &error {
+        Error::CannotStart { status, .. } => Some(*status),
+        _ => None,
     };
-    Failure {
-        code,
-        ..Failure::from(error)
-    }
+    let mut failure = Failure::from(error);
+    failure.code = status.unwrap_or(failure.code);
+    failure
 }
 
 #[cfg(test)]
@@ -56,9 +69,5 @@ mod tests {
         };
         assert_eq!(in_the_profile(cannot(127)).code, 127);
         assert_eq!(in_the_profile(cannot(126)).code, 126);
-        assert_eq!(
-            in_the_profile(Error::NeedsRecover { what: "x".into() }).code,
-            125
-        );
     }
 }

@@ -67,7 +67,7 @@ fn page(command: &Command, words: &[&str]) -> Vec<u8> {
         .and_then(|()| man.render_description_section(&mut out))
         .and_then(|()| man.render_options_section(&mut out));
     rendered.expect("BUG: writing into memory does not fail");
-    out.extend_from_slice(further_sections(&command, words).as_bytes());
+    out.extend_from_slice(further_sections(command, words).as_bytes());
     out
 }
 
@@ -109,13 +109,12 @@ fn further_sections(command: &Command, words: &[&str]) -> String {
     }
     text.push_str(".SH EXIT STATUS\n");
     let verb = words.join("-");
-    if verb == "run" {
-        for (status, meaning) in pages::RUN_STATUS {
-            item(&mut text, &bold(status), meaning);
-        }
-        text.push_str(".PP\nBefore the command is started, also:\n");
-    }
-    for (status, meaning) in pages::EXIT_STATUS {
+    let statuses = if verb == "run" {
+        pages::RUN_STATUS
+    } else {
+        pages::EXIT_STATUS
+    };
+    for (status, meaning) in statuses {
         item(&mut text, &bold(status), meaning);
     }
     text.push_str(".SH FILES\n");

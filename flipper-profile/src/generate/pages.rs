@@ -242,9 +242,14 @@ pub const EXIT_STATUS: &[(&str, &str)] = &[
     ("75", "Locked by another command; try again later."),
 ];
 
-/// Exit statuses of `run` besides.
+/// Exit statuses of `run`, which has its own.
 pub const RUN_STATUS: &[(&str, &str)] = &[
-    ("125", "flipper\\-profile itself failed."),
+    ("1", "Not root."),
+    ("2", "The command line makes no sense."),
+    (
+        "125",
+        "flipper\\-profile itself failed; nothing was changed.",
+    ),
     ("126", "The command was found but could not be started."),
     ("127", "The command was not found."),
     (
