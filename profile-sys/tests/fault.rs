@@ -56,7 +56,7 @@ fn trace(directory: &Path) -> Vec<String> {
     let lines = fs::read_to_string(path).expect("trace");
     lines
         .lines()
-        .map(|line| line.splitn(3, ' ').nth(1).expect("a name").to_owned())
+        .map(|line| line.split(' ').nth(1).expect("a name").to_owned())
         .collect()
 }
 
