@@ -13,19 +13,33 @@ use profile_db::ProfileFile;
 use profile_sys::lock::{FileLock, LockFile, Mode};
 use profile_sys::namespace::{self, Kind};
 use profile_sys::{file, mount, pid_one, process};
+use serde::{Deserialize, Serialize};
 
 use super::lease::Lease;
 use super::root;
 use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::session::Session;
+use crate::transaction::reserve;
 
 /// How long others that only look at the lease may keep the holder from taking it.
 const PROBES: Duration = Duration::from_secs(5);
-/// What the holder answers when everything is mounted; anything else says why not.
-const READY: &[u8] = b"ready";
 /// Exit status of a holder that failed.
 const FAILED: i32 = 1;
+
+/// What the holder answers the entry that started it. Nothing at all means that it was killed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// Everything is mounted.
+    Ready,
+    /// It could not be mounted.
+    Failed {
+        /// Why, with every cause.
+        detail: String,
+        /// Whether the pool was full.
+        no_space: bool,
+    },
+}
 
 /// What a holder needs to know.
 #[derive(Debug)]
@@ -45,11 +59,14 @@ pub(super) fn hold(request: &Request<'_>, writer: File) -> i32 {
     let held = match mount_profile(request) {
         Ok(held) => held,
         Err(error) => {
-            report_failure(&writer, &error);
+            report(
+                &writer,
+                &Answer::failed(&error, reserve::would_help(&error)),
+            );
             return FAILED;
         }
     };
-    report(&writer, READY);
+    report(&writer, &Answer::Ready);
     // The entry reads to the end.
     drop(writer);
     match wait_for_the_last_session(&held).and_then(|()| end()) {
@@ -71,7 +88,7 @@ fn mount_profile(request: &Request<'_>) -> Result<Held> {
     let (layout, id) = (request.pool.layout(), &request.profile.id);
     let lease = FileLock::acquire(&layout.lease(id), Mode::Exclusive, PROBES)?;
     // What an earlier holder left says nothing about this one.
-    lease.write_content(b"")?;
+    lease.describe(b"")?;
     let sessions = LockFile::open(&layout.sessions_lock(id))?;
     // While /proc is still the one of the caller, it tells this process's number there.
     let outer_pid = outer_pid()?;
@@ -97,7 +114,7 @@ fn mount_profile(request: &Request<'_>) -> Result<Held> {
         detail: error.to_string(),
     })?;
     // Last: whoever reads it may join.
-    lease.write_content(&bytes)?;
+    lease.describe(&bytes)?;
     Ok(Held {
         _lease: lease,
         sessions,
@@ -145,29 +162,35 @@ fn end() -> Result<()> {
     Ok(mount::pivot_root_into(empty)?)
 }
 
-fn report(mut writer: &File, answer: &[u8]) {
-    // The entry that asked may be gone; then its session is, too, and the holder ends by itself.
-    let _ = writer.write_all(answer);
-}
-
-/// Tells the entry why there is no holder.
-pub(super) fn report_failure(writer: &File, error: &(dyn std::error::Error + 'static)) {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
+/// Tells the entry how it went.
+pub(super) fn report(mut writer: &File, answer: &Answer) {
+    // The entry may be gone; then its session is, too, and the holder ends by itself. An answer that cannot be
+    // given is none, which the entry takes for a failure.
+    if let Ok(text) = serde_json::to_vec(answer) {
+        let _ = writer.write_all(&text);
     }
-    report(writer, text.as_bytes());
 }
 
-/// `None` when the holder is ready, else why not.
-pub(super) fn parse_answer(answer: &[u8]) -> Option<String> {
-    match answer {
-        READY => None,
-        b"" => Some("the process that mounts it was killed".into()),
-        text => Some(String::from_utf8_lossy(text).into_owned()),
+impl Answer {
+    /// A failure, its causes after it.
+    pub(super) fn failed(error: &(dyn std::error::Error + 'static), no_space: bool) -> Self {
+        let mut detail = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            detail.push_str(": ");
+            detail.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self::Failed { detail, no_space }
+    }
+
+    /// Reads what the entry was told.
+    pub(super) fn parse(text: &[u8]) -> Self {
+        let killed = || Self::Failed {
+            detail: "the process that mounts it was killed".into(),
+            no_space: false,
+        };
+        serde_json::from_slice(text).unwrap_or_else(|_| killed())
     }
 }
 
@@ -176,9 +199,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_ready_or_a_reason() {
-        assert_eq!(parse_answer(READY), None);
-        assert_eq!(parse_answer(b"cannot mount"), Some("cannot mount".into()));
-        assert!(parse_answer(b"").is_some_and(|reason| reason.contains("killed")));
+    fn a_failure_is_told_with_its_causes() {
+        let cause = std::io::Error::from_raw_os_error(28);
+        let error = profile_sys::Error::io("mount", "/x", cause);
+        let text = serde_json::to_vec(&Answer::failed(&error, true)).unwrap();
+        let Answer::Failed {
+            detail,
+            no_space: true,
+        } = Answer::parse(&text)
+        else {
+            panic!("no failure");
+        };
+        assert!(
+            detail.starts_with("cannot mount /x: No space left"),
+            "{detail}"
+        );
+    }
+
+    #[test]
+    fn no_answer_means_killed() {
+        for text in [&b""[..], b"{\"Fai"] {
+            let Answer::Failed { detail, .. } = Answer::parse(text) else {
+                panic!("ready")
+            };
+            assert!(detail.contains("killed"));
+        }
     }
 }

@@ -1,24 +1,22 @@
 //! The lease: who holds a profile mounted, as others can tell.
 //!
-//! The lock of the lease file is what counts; its content tells whoever finds it locked which process to
-//! join. The content is written when everything is mounted, and is believed only when the process it names
-//! still is the one it describes.
+//! The lock of the lease file is what counts; an attribute of the file describes the holder, for whoever finds it
+//! locked and wants to join. It is written when everything is mounted, and believed only when the process it
+//! names still is the one it describes.
 
 use profile_db::model::ProfileId;
 use profile_sys::lock::FileLock;
-use profile_sys::{file, namespace, process};
+use profile_sys::{namespace, process};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::Result;
 use crate::layout::Layout;
 
-/// Largest lease that is read, in bytes.
-const LIMIT_BYTES: u64 = 16 * 1024;
 /// Version of the form written here.
 const SCHEMA: u32 = 1;
 
-/// What the lease of an entered profile says.
+/// The description of the holder of an entered profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Lease {
     /// Version of this form.
@@ -71,7 +69,7 @@ impl Lease {
         }
     }
 
-    /// The bytes of the lease file.
+    /// The bytes to be kept.
     pub(super) fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec(self)
     }
@@ -96,9 +94,13 @@ pub(super) fn look(layout: &Layout, id: &ProfileId) -> Result<Look> {
     if !FileLock::is_held(&path)? {
         return Ok(Look::Free);
     }
-    // Empty, left by an earlier holder, or half written: the holder that is starting has not come to it.
-    let Ok(lease) = serde_json::from_slice::<Lease>(&file::read_limited(&path, LIMIT_BYTES)?)
-    else {
+    judge(&FileLock::description(&path)?.unwrap_or_default())
+}
+
+/// What the description of a lease that is held means.
+fn judge(description: &[u8]) -> Result<Look> {
+    // Empty, or left by an earlier holder: the holder that is starting has not come to it.
+    let Ok(lease) = serde_json::from_slice::<Lease>(description) else {
         return Ok(Look::Unsettled);
     };
     Ok(match lease.find_holder() {
@@ -116,61 +118,42 @@ mod tests {
 
     use super::*;
 
-    fn lease(holder: process::Identity) -> Lease {
+    fn lease(holder: process::Identity) -> Vec<u8> {
         let id = "abcdefgh".parse().unwrap();
-        Lease::new(
-            holder,
-            std::process::id(),
-            7,
-            id,
-            (Uuid::from_u128(1), Uuid::from_u128(2)),
-        )
-    }
-
-    fn write(layout: &Layout, bytes: &[u8]) -> FileLock {
-        std::fs::create_dir_all(layout.leases()).unwrap();
-        let id = "abcdefgh".parse().unwrap();
-        let lock = FileLock::acquire(&layout.lease(&id), Mode::Exclusive, Duration::ZERO).unwrap();
-        lock.write_content(bytes).unwrap();
-        lock
+        let uuids = (Uuid::from_u128(1), Uuid::from_u128(2));
+        Lease::new(holder, std::process::id(), 7, id, uuids)
+            .to_bytes()
+            .unwrap()
     }
 
     #[test]
-    fn a_lease_without_its_lock_means_nothing() {
+    fn a_lease_whose_lock_is_free_means_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let (layout, id) = (Layout::new(directory.path()), "abcdefgh".parse().unwrap());
         assert!(matches!(look(&layout, &id).unwrap(), Look::Free));
-        drop(write(
-            &layout,
-            &lease(process::current().unwrap()).to_bytes().unwrap(),
-        ));
+        std::fs::create_dir_all(layout.leases()).unwrap();
+        drop(FileLock::acquire(&layout.lease(&id), Mode::Exclusive, Duration::ZERO).unwrap());
         assert!(matches!(look(&layout, &id).unwrap(), Look::Free));
     }
 
     #[test]
     fn a_living_holder_is_found() {
-        let directory = tempfile::tempdir().unwrap();
-        let layout = Layout::new(directory.path());
-        let _lock = write(
-            &layout,
-            &lease(process::current().unwrap()).to_bytes().unwrap(),
-        );
-        let Look::Held(found, pid) = look(&layout, &"abcdefgh".parse().unwrap()).unwrap() else {
+        let Look::Held(found, pid) = judge(&lease(process::current().unwrap())).unwrap() else {
             panic!("not held");
         };
         assert_eq!((found.mount_namespace, pid), (7, std::process::id()));
     }
 
     #[test]
-    fn a_reused_number_or_a_torn_content_is_not_a_holder() {
-        let directory = tempfile::tempdir().unwrap();
-        let (layout, id) = (Layout::new(directory.path()), "abcdefgh".parse().unwrap());
+    fn a_reused_number_or_a_torn_description_is_not_a_holder() {
         let mut other = process::current().unwrap();
         other.start_time += 1;
-        let whole = lease(other).to_bytes().unwrap();
+        let whole = lease(other);
         for bytes in [&whole[..], &whole[..10], b""] {
-            let _lock = write(&layout, bytes);
-            assert!(matches!(look(&layout, &id).unwrap(), Look::Unsettled));
+            assert!(!matches!(
+                judge(bytes).unwrap(),
+                Look::Free | Look::Held(..)
+            ));
         }
     }
 }

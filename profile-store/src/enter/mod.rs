@@ -42,6 +42,7 @@ pub use join::{Holder, in_holder};
 
 use crate::error::{Error, Result};
 use crate::pool::Pool;
+use crate::transaction::reserve;
 use lease::Look;
 
 /// Exit status of `run` for a failure of its own, as env(1) has it.
@@ -121,11 +122,8 @@ fn hidden(name: &str) -> Error {
 
 /// Keeps a holder from ending, or waits until the one that is ending has ended.
 fn share_sessions(pool: &Pool, id: &ProfileId) -> Result<FileLock> {
-    Ok(FileLock::acquire(
-        &pool.layout().sessions_lock(id),
-        Mode::Shared,
-        SETTLE,
-    )?)
+    let path = pool.layout().sessions_lock(id);
+    reserve::with_reserve(pool, || Ok(FileLock::acquire(&path, Mode::Shared, SETTLE)?))
 }
 
 /// Looks at the lease until nobody is starting or dying.

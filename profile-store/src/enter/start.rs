@@ -10,10 +10,11 @@ use profile_db::ProfileFile;
 use profile_sys::lock::FileLock;
 use profile_sys::{btrfs, namespace, pipe};
 
-use super::holder::{self, Request};
+use super::holder::{self, Answer, Request};
 use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::session::{Mode, Session};
+use crate::transaction::reserve;
 use crate::{in_use, profile};
 
 /// How long the mounts of a holder that was killed may take to go.
@@ -49,13 +50,15 @@ pub(super) fn start(pool: &Pool, profile: &ProfileFile) -> Result<()> {
         base_uuid,
     };
     let root = pool.private_directory("root")?;
-    launch(&Request {
+    let request = Request {
         pool,
         profile: &profile,
         base: &base,
         session: &session,
         root: &root,
-    })
+    };
+    // Whoever filled the disk may want to enter to empty it.
+    reserve::with_reserve(pool, || launch(&request))
 }
 
 /// Refuses a profile that is mounted anywhere.
@@ -92,7 +95,7 @@ fn launch(request: &Request<'_>) -> Result<()> {
         match (forked, &slot) {
             (Ok(_), _) => 0,
             (Err(error), Some(writer)) => {
-                holder::report_failure(writer, &error);
+                holder::report(writer, &Answer::failed(&error, false));
                 NOT_LAUNCHED
             }
             (Err(_), None) => NOT_LAUNCHED,
@@ -103,9 +106,13 @@ fn launch(request: &Request<'_>) -> Result<()> {
     answer.read_to_end(&mut text).map_err(|error| {
         profile_sys::Error::io("read the holder's answer from", "/proc/self/fd", error)
     })?;
-    match holder::parse_answer(&text) {
-        None => Ok(()),
-        Some(detail) => Err(Error::CannotStart {
+    match Answer::parse(&text) {
+        Answer::Ready => Ok(()),
+        Answer::Failed { no_space: true, .. } => Err(Error::NoSpace {
+            verb: "enter the profile",
+            free: btrfs::usage(request.pool.layout().top())?.free,
+        }),
+        Answer::Failed { detail, .. } => Err(Error::CannotStart {
             command: "anything".into(),
             name: request.profile.name.to_string(),
             detail,

@@ -14,9 +14,6 @@ use super::World;
 use super::caller;
 use crate::error::Result;
 
-/// Largest lease that is read, in bytes.
-const LIMIT_BYTES: u64 = 16 * 1024;
-
 /// The part of a lease that is needed here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct LeaseNamespace {
@@ -55,7 +52,7 @@ fn lease(world: &World<'_>) -> Result<Lease> {
     if !file::exists(&path)? || !lock::FileLock::is_held(&path)? {
         return Ok(Lease::Free);
     }
-    let bytes = file::read_limited(&path, LIMIT_BYTES)?;
+    let bytes = lock::FileLock::description(&path)?.unwrap_or_default();
     Ok(serde_json::from_slice(&bytes).map_or(Lease::Unsettled, Lease::Held))
 }
 

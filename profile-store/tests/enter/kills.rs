@@ -146,6 +146,25 @@ fn loop_a_full_disk_at_any_point_leaves_nothing() {
 }
 
 #[test]
+fn loop_a_full_disk_can_be_entered_to_empty_it() {
+    let fixture = Fixture::new();
+    // Never entered before: not even the files of the locks are there.
+    let filled = fixture.run_as(
+        "other",
+        "cat /dev/zero >/data/fill 2>/dev/null; i=0; while echo x >/data/$i && [ $i -lt 3000 ]; do i=$((i+1)); done 2>/dev/null; true",
+    );
+    assert!(filled.status.success(), "{filled:?}");
+    fixture.wait_until_gone();
+    for _ in 0..2 {
+        let output = fixture.run("echo in");
+        assert_eq!(output.stdout, b"in\n", "{output:?}");
+        fixture.wait_until_gone();
+    }
+    fixture.printed("rm /data/fill; echo x >/etc/new");
+    works_again(&fixture);
+}
+
+#[test]
 fn loop_a_profile_that_is_mounted_elsewhere_is_refused() {
     let fixture = Fixture::new();
     let (upper, base) = fixture.remember_upper();

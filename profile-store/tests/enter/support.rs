@@ -86,6 +86,17 @@ impl Fixture {
         self.entry(script).output().expect("start")
     }
 
+    /// Runs a script in another profile, made for this.
+    pub fn run_as(&self, name: &str, script: &str) -> Output {
+        self.work(["profile"], [name]);
+        let mut command = enter();
+        command
+            .arg("run")
+            .arg(&self.image)
+            .args([name, "--", "sh", "-c", script]);
+        command.stdin(Stdio::null()).output().expect("start")
+    }
+
     /// What a script prints, which must succeed.
     pub fn printed(&self, script: &str) -> String {
         let output = self.run(script);

@@ -1,5 +1,6 @@
 //! A lock on a file, held as long as the file stays open.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
@@ -7,10 +8,15 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ::xattr::FileExt as _;
+
 use crate::{Error, Result, fault, raw};
 
 /// How long a waiter sleeps between two attempts.
 const RETRY: Duration = Duration::from_millis(10);
+
+/// The attribute that describes the holder.
+const DESCRIPTION: &str = "user.flipper-profile.holder";
 
 /// Who may hold a lock together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +135,27 @@ impl FileLock {
             .set_len(0)
             .and_then(|()| self.file.write_all_at(bytes, 0))
             .map_err(|error| Error::io("write", &self.path, error))
+    }
+
+    /// Says in an attribute of the lock file who holds it: replaced as a whole, and possible on a full disk, where
+    /// content can no longer be written. It means nothing once the lock is free.
+    ///
+    /// # Errors
+    /// ENOTSUP where the filesystem has no such attributes; E2BIG.
+    pub fn describe(&self, bytes: &[u8]) -> Result<()> {
+        const VERB: &str = "describe the holder of";
+        fault::point(VERB, &self.path)?;
+        self.file
+            .set_xattr(DESCRIPTION, bytes)
+            .map_err(|error| Error::io(VERB, &self.path, error))
+    }
+
+    /// What a holder of the lock, not necessarily the present one, said with [`FileLock::describe`].
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn description(path: &Path) -> Result<Option<Vec<u8>>> {
+        crate::xattr::get(path, OsStr::new(DESCRIPTION))
     }
 
     /// The lock file.
