@@ -74,11 +74,12 @@ impl Journal {
             source,
         })?;
         self.write(verb, Durability::Durable, || {
+            let connection = self.connection(verb)?;
             self.state(verb, number)?;
             if let Some(old) = self.read_changes(verb, number)? {
                 self.unindex_paths(verb, number, &old)?;
             }
-            self.connection
+            connection
                 .prepare_cached(
                     "INSERT OR REPLACE INTO path_lists (txn, entries, encoding, list) \
                      VALUES (?1, ?2, ?3, ?4)",
@@ -94,6 +95,7 @@ impl Journal {
     /// The list of changed paths of a transaction; none when it was not stored.
     pub fn changes(&self, number: TransactionNumber) -> Result<Option<Vec<ChangeRow>>> {
         let verb = "read changed paths";
+        let _connection = self.connection(verb)?;
         self.state(verb, number)?;
         self.read_changes(verb, number)
     }
@@ -102,9 +104,9 @@ impl Journal {
     /// not stored.
     pub fn changes_count(&self, number: TransactionNumber) -> Result<Option<u64>> {
         let verb = "count changed paths";
+        let connection = self.connection(verb)?;
         self.state(verb, number)?;
-        let entries: Option<i64> = self
-            .connection
+        let entries: Option<i64> = connection
             .prepare_cached("SELECT entries FROM path_lists WHERE txn = ?1")
             .and_then(|mut select| {
                 select
@@ -120,8 +122,8 @@ impl Journal {
         verb: &'static str,
         number: TransactionNumber,
     ) -> Result<Option<Vec<ChangeRow>>> {
-        let stored: Option<(String, Vec<u8>)> = self
-            .connection
+        let connection = self.connection(verb)?;
+        let stored: Option<(String, Vec<u8>)> = connection
             .prepare_cached("SELECT encoding, list FROM path_lists WHERE txn = ?1")
             .and_then(|mut select| {
                 select

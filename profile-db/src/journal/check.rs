@@ -13,6 +13,7 @@ impl Journal {
     /// Checks the database and what it says. The outer error means that it
     /// could not be checked; the list is what is wrong, empty when nothing is.
     pub fn integrity_check(&self) -> Result<Vec<String>> {
+        let _connection = self.connection(VERB)?;
         let mut problems = Vec::new();
         // Once a tree is damaged the queries of the other checks tell nothing
         // more, or the same again.
@@ -36,9 +37,9 @@ impl Journal {
     }
 
     fn check_database(&self, problems: &mut Vec<String>) -> Result<()> {
+        let connection = self.connection(VERB)?;
         let failed = self.failed(VERB);
-        let mut statement = self
-            .connection
+        let mut statement = connection
             .prepare(&format!("PRAGMA integrity_check({PROBLEMS_MAX})"))
             .map_err(&failed)?;
         let mut rows = statement.query([]).map_err(&failed)?;
@@ -52,9 +53,9 @@ impl Journal {
     }
 
     fn check_references(&self, problems: &mut Vec<String>) -> Result<()> {
+        let connection = self.connection(VERB)?;
         let failed = self.failed(VERB);
-        let mut statement = self
-            .connection
+        let mut statement = connection
             .prepare("PRAGMA foreign_key_check")
             .map_err(&failed)?;
         let mut rows = statement.query([]).map_err(&failed)?;
@@ -71,9 +72,9 @@ impl Journal {
     /// Numbers are never reused only as long as SQLite's own counter stands at
     /// or above the newest.
     fn check_numbers(&self, problems: &mut Vec<String>) -> Result<()> {
+        let connection = self.connection(VERB)?;
         for (table, column) in [("transactions", "number"), ("operations", "id")] {
-            let (newest, counter): (Option<i64>, Option<i64>) = self
-                .connection
+            let (newest, counter): (Option<i64>, Option<i64>) = connection
                 .query_row(
                     &format!(
                         "SELECT max({column}), (SELECT seq FROM sqlite_sequence WHERE name = ?1) \
@@ -96,9 +97,9 @@ impl Journal {
 
     /// Every transaction and every list of paths can be read.
     fn check_lists(&self, problems: &mut Vec<String>) -> Result<()> {
+        let connection = self.connection(VERB)?;
         let failed = self.failed(VERB);
-        let mut statement = self
-            .connection
+        let mut statement = connection
             .prepare("SELECT txn, entries FROM path_lists ORDER BY txn")
             .map_err(&failed)?;
         let mut rows = statement.query([]).map_err(&failed)?;

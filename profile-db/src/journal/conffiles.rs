@@ -16,13 +16,13 @@ impl Journal {
     ) -> Result<()> {
         let verb = "record conffiles";
         self.write(verb, Durability::Ordered, || {
+            let connection = self.connection(verb)?;
             let failed = self.failed(verb);
             self.state(verb, number)?;
-            self.connection
+            connection
                 .execute("DELETE FROM conffiles WHERE txn = ?1", [number.get()])
                 .map_err(&failed)?;
-            let mut insert = self
-                .connection
+            let mut insert = connection
                 .prepare_cached(
                     "INSERT INTO conffiles (txn, position, path, package, outcome, beside) \
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -47,10 +47,10 @@ impl Journal {
     /// What became of conffiles, in the order it was recorded.
     pub fn conffiles(&self, number: TransactionNumber) -> Result<Vec<ConffileChange>> {
         let verb = "read conffiles";
+        let connection = self.connection(verb)?;
         let failed = self.failed(verb);
         self.state(verb, number)?;
-        let mut statement = self
-            .connection
+        let mut statement = connection
             .prepare_cached(
                 "SELECT path, package, outcome, beside FROM conffiles WHERE txn = ?1 \
                  ORDER BY position",

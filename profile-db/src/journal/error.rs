@@ -283,7 +283,7 @@ fn is_no_space(error: &io::Error) -> bool {
 
 /// Writes a page beside the journal and removes it, to learn what the system
 /// says. Only called after SQLite has failed.
-fn probe(path: &Path) -> io::Result<()> {
+pub(super) fn probe(path: &Path) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".probe-{}", std::process::id()));
     let probe = PathBuf::from(name);

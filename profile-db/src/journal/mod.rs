@@ -19,12 +19,16 @@
 //!    journal's features forbid it; then it is refused before anything is read.
 //! 6. A file that is no journal is never written to.
 //!
+//! 7. Nothing is mapped into memory, no lock is kept between calls, and a full
+//!    disk is an error, never a signal (see the module `connection`).
+//!
 //! Listing reads rows one by one along an index, newest first: memory does not
 //! grow with the journal.
 
 mod changes;
 mod check;
 mod conffiles;
+mod connection;
 mod create;
 mod error;
 mod list_form;
@@ -39,7 +43,7 @@ mod schema;
 mod types;
 mod write;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -63,7 +67,10 @@ use crate::format::Format;
 
 /// An open journal.
 pub struct Journal {
-    connection: Connection,
+    /// There while a call uses it (see the module `connection`).
+    connection: RefCell<Option<Connection>>,
+    /// How many calls, one inside the other, use it.
+    uses: Cell<usize>,
     path: PathBuf,
     access: Access,
     busy: Duration,

@@ -70,7 +70,8 @@ impl Journal {
     pub fn intend(&self, operation: &Operation) -> Result<OperationId> {
         let verb = "record an intent";
         self.write(verb, Durability::Durable, || {
-            self.connection
+            let connection = self.connection(verb)?;
+            connection
                 .execute(
                     "INSERT INTO operations (kind, profile, txn, begun, payload) \
                      VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -83,7 +84,7 @@ impl Journal {
                     ],
                 )
                 .map_err(self.failed(verb))?;
-            Ok(OperationId(self.connection.last_insert_rowid()))
+            Ok(OperationId(connection.last_insert_rowid()))
         })
     }
 
@@ -108,10 +109,10 @@ impl Journal {
     ) -> Result<()> {
         let verb = "record a step";
         self.write(verb, durability, || {
+            let connection = self.connection(verb)?;
             let failed = self.failed(verb);
             self.must_be_pending(verb, operation)?;
-            let mut insert = self
-                .connection
+            let mut insert = connection
                 .prepare_cached(
                     "INSERT INTO operation_steps (operation, position, step) SELECT ?1, \
                      coalesce(max(position) + 1, 0), ?2 FROM operation_steps WHERE operation = ?1",
@@ -131,8 +132,9 @@ impl Journal {
     pub fn set_payload(&self, operation: OperationId, payload: &Value) -> Result<()> {
         let verb = "record a plan";
         self.write(verb, Durability::Durable, || {
+            let connection = self.connection(verb)?;
             self.must_be_pending(verb, operation)?;
-            self.connection
+            connection
                 .execute(
                     "UPDATE operations SET payload = ?2 WHERE id = ?1",
                     params![operation.0, payload.to_string()],
@@ -146,8 +148,9 @@ impl Journal {
     pub fn complete(&self, operation: OperationId) -> Result<()> {
         let verb = "complete an operation";
         self.write(verb, Durability::Durable, || {
+            let connection = self.connection(verb)?;
             self.must_be_pending(verb, operation)?;
-            self.connection
+            connection
                 .execute("DELETE FROM operations WHERE id = ?1", [operation.0])
                 .map_err(self.failed(verb))?;
             Ok(())
@@ -157,9 +160,9 @@ impl Journal {
     /// The operations that are not complete, oldest first.
     pub fn pending_operations(&self) -> Result<Vec<Pending>> {
         let verb = "read pending operations";
+        let connection = self.connection(verb)?;
         let failed = self.failed(verb);
-        let mut statement = self
-            .connection
+        let mut statement = connection
             .prepare_cached(
                 "SELECT id, kind, profile, txn, begun, payload FROM operations ORDER BY id",
             )
@@ -185,9 +188,9 @@ impl Journal {
     }
 
     fn steps(&self, verb: &'static str, operation: OperationId) -> Result<Vec<String>> {
+        let connection = self.connection(verb)?;
         let failed = self.failed(verb);
-        let mut statement = self
-            .connection
+        let mut statement = connection
             .prepare_cached(
                 "SELECT step FROM operation_steps WHERE operation = ?1 ORDER BY position",
             )
@@ -199,8 +202,8 @@ impl Journal {
     }
 
     fn must_be_pending(&self, verb: &'static str, operation: OperationId) -> Result<()> {
-        let found = self
-            .connection
+        let connection = self.connection(verb)?;
+        let found = connection
             .prepare_cached("SELECT 1 FROM operations WHERE id = ?1")
             .and_then(|mut select| select.exists([operation.0]))
             .map_err(self.failed(verb))?;

@@ -16,13 +16,13 @@ impl Journal {
     ) -> Result<()> {
         let verb = "record packages";
         self.write(verb, Durability::Ordered, || {
+            let connection = self.connection(verb)?;
             let failed = self.failed(verb);
             self.state(verb, number)?;
-            self.connection
+            connection
                 .execute("DELETE FROM packages WHERE txn = ?1", [number.get()])
                 .map_err(&failed)?;
-            let mut insert = self
-                .connection
+            let mut insert = connection
                 .prepare_cached(
                     "INSERT INTO packages (txn, position, name, architecture, action, \
                      old_version, new_version, auto_before, auto_after, status_after) \
@@ -47,7 +47,7 @@ impl Journal {
             }
             // Kept beside the transaction, so that a listing reads one table.
             let counts = PackageCounts::of(packages);
-            self.connection
+            connection
                 .prepare_cached(
                     "UPDATE transactions SET installed = ?2, upgraded = ?3, downgraded = ?4, \
                      removed = ?5, purged = ?6, reinstalled = ?7, configured = ?8, \
@@ -74,10 +74,10 @@ impl Journal {
     /// What a transaction did to packages, in the order it was recorded.
     pub fn packages(&self, number: TransactionNumber) -> Result<Vec<PackageChange>> {
         let verb = "read packages";
+        let connection = self.connection(verb)?;
         let failed = self.failed(verb);
         self.state(verb, number)?;
-        let mut statement = self
-            .connection
+        let mut statement = connection
             .prepare_cached(
                 "SELECT name, architecture, action, old_version, new_version, auto_before, \
                  auto_after, status_after FROM packages WHERE txn = ?1 ORDER BY position",

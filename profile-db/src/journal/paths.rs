@@ -47,8 +47,8 @@ impl Journal {
     /// The id of a path in the index; none when no stored list has it or
     /// anything below it.
     pub(super) fn path_id(&self, verb: &'static str, path: &[u8]) -> Result<Option<i64>> {
-        let mut find = self
-            .connection
+        let connection = self.connection(verb)?;
+        let mut find = connection
             .prepare_cached("SELECT id FROM path_names WHERE parent = ?1 AND name = ?2")
             .map_err(self.failed(verb))?;
         let mut id = ROOT;
@@ -68,15 +68,16 @@ impl Journal {
         number: TransactionNumber,
         changes: &[ChangeRow],
     ) -> Result<()> {
+        let connection = self.connection(verb)?;
         let failed = self.failed(verb);
-        let prepare = |sql| self.connection.prepare_cached(sql).map_err(&failed);
+        let prepare = |sql| connection.prepare_cached(sql).map_err(&failed);
         let mut find = prepare("SELECT id FROM path_names WHERE parent = ?1 AND name = ?2")?;
         let mut add = prepare("INSERT INTO path_names (parent, name) VALUES (?1, ?2)")?;
         let mut mark = prepare("INSERT OR IGNORE INTO path_changes (path, txn) VALUES (?1, ?2)")?;
         self.walk(verb, changes, |parent, name| {
             let id = match name {
                 None => {
-                    self.connection
+                    connection
                         .execute(
                             "INSERT OR IGNORE INTO path_names (id, parent, name) \
                              VALUES (?1, 0, x'')",
@@ -89,7 +90,7 @@ impl Journal {
                     Some(id) => id,
                     None => {
                         add.execute(params![parent, name]).map_err(&failed)?;
-                        self.connection.last_insert_rowid()
+                        connection.last_insert_rowid()
                     }
                 },
             };
@@ -106,8 +107,9 @@ impl Journal {
         number: TransactionNumber,
         changes: &[ChangeRow],
     ) -> Result<()> {
+        let connection = self.connection(verb)?;
         let failed = self.failed(verb);
-        let prepare = |sql| self.connection.prepare_cached(sql).map_err(&failed);
+        let prepare = |sql| connection.prepare_cached(sql).map_err(&failed);
         let mut find = prepare("SELECT id FROM path_names WHERE parent = ?1 AND name = ?2")?;
         let mut unmark = prepare("DELETE FROM path_changes WHERE path = ?1 AND txn = ?2")?;
         self.walk(verb, changes, |parent, name| {

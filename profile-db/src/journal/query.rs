@@ -1,7 +1,7 @@
 //! Listing transactions, newest first.
 //!
 //! Every listing walks one index in the order of the answer: nothing is sorted,
-//! nothing is collected, and it can stop anywhere. Which index leads is decided
+//! it can stop anywhere, and go on from the last number, page by page. Which index leads is decided
 //! here and not by SQLite (CROSS JOIN keeps the order that is written), because
 //! SQLite knows no statistics of a fresh journal.
 
@@ -56,6 +56,8 @@ pub(super) struct Query {
 }
 
 const LIST: &str = "list transactions";
+/// How many transactions are read with the journal locked.
+const PAGE: usize = 256;
 
 impl Journal {
     /// The transaction with this number.
@@ -82,40 +84,60 @@ impl Journal {
 
     /// Calls `visit` for the transactions that pass a filter, newest first,
     /// until it breaks.
+    ///
+    /// Reads page after page; while `visit` runs, others may use the journal,
+    /// however long it takes. What is recorded meanwhile is not seen.
     pub fn each_transaction(
         &self,
         filter: &Filter,
         mut visit: impl FnMut(Transaction) -> ControlFlow<()>,
     ) -> Result<()> {
-        let Some(query) = self.query_of(filter)? else {
-            return Ok(());
-        };
         let mut left = filter.limit.unwrap_or(usize::MAX);
-        let mut last = None;
-        let mut statement = self
-            .connection
-            .prepare_cached(&query.sql)
-            .map_err(self.failed(LIST))?;
+        let mut filter = filter.clone();
+        while left > 0 {
+            let page = self.page(&filter, left.min(PAGE))?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            filter.before = Some(last.number);
+            left -= page.len();
+            let full = page.len() == PAGE;
+            for transaction in page {
+                if visit(transaction).is_break() {
+                    return Ok(());
+                }
+            }
+            if !full {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first transactions that pass a filter, whatever limit it has.
+    fn page(&self, filter: &Filter, limit: usize) -> Result<Vec<Transaction>> {
+        let connection = self.connection(LIST)?;
+        let mut page: Vec<Transaction> = Vec::new();
+        let Some(query) = self.query_of(filter)? else {
+            return Ok(page);
+        };
+        let failed = self.failed(LIST);
+        let mut statement = connection.prepare_cached(&query.sql).map_err(&failed)?;
         let mut rows = statement
             .query(params_from_iter(query.values))
-            .map_err(self.failed(LIST))?;
-        while left > 0 {
-            let Some(row) = rows.next().map_err(self.failed(LIST))? else {
+            .map_err(&failed)?;
+        while page.len() < limit {
+            let Some(row) = rows.next().map_err(&failed)? else {
                 break;
             };
             let transaction = self.transaction_of(LIST, row)?;
             // A package of two architectures gives its transaction twice, one
             // after the other.
-            if last == Some(transaction.number) {
-                continue;
-            }
-            last = Some(transaction.number);
-            left -= 1;
-            if visit(transaction).is_break() {
-                break;
+            if page.last().map(|last| last.number) != Some(transaction.number) {
+                page.push(transaction);
             }
         }
-        Ok(())
+        Ok(page)
     }
 
     /// The newest transaction of a profile, of the sort asked for.
@@ -155,7 +177,8 @@ impl Journal {
 
     /// Whether an id was ever a profile's: then it must not be given out again.
     pub fn knows_profile(&self, profile: &ProfileId) -> Result<bool> {
-        self.connection
+        let connection = self.connection(LIST)?;
+        connection
             .prepare_cached("SELECT 1 FROM transactions WHERE profile = ?1 LIMIT 1")
             .and_then(|mut select| select.exists([profile.as_str()]))
             .map_err(self.failed("look for a profile"))
@@ -164,11 +187,11 @@ impl Journal {
     /// Numbers of transactions by state, of a profile or of all.
     pub fn counts(&self, profile: Option<&ProfileId>) -> Result<Counts> {
         let verb = "count transactions";
+        let connection = self.connection(verb)?;
         let failed = self.failed(verb);
         let (condition, values) = of_profile(profile);
         let mut counts = Counts::default();
-        let mut statement = self
-            .connection
+        let mut statement = connection
             .prepare_cached(&format!(
                 "SELECT state, count(*), coalesce(sum(attention = 1), 0) FROM transactions t \
                  WHERE {condition} GROUP BY state"
@@ -292,9 +315,9 @@ impl Journal {
 
     /// The transactions that one of the partial indexes holds: few, always.
     fn marked(&self, mark: &str, profile: Option<&ProfileId>) -> Result<Vec<Transaction>> {
+        let connection = self.connection(LIST)?;
         let (condition, values) = of_profile(profile);
-        let mut statement = self
-            .connection
+        let mut statement = connection
             .prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM transactions t WHERE {mark} AND {condition} \
                  ORDER BY t.number DESC"
@@ -316,8 +339,9 @@ impl Journal {
         sql: &str,
         values: Vec<Value>,
     ) -> Result<Option<Transaction>> {
+        let connection = self.connection(verb)?;
         let failed = self.failed(verb);
-        let mut statement = self.connection.prepare_cached(sql).map_err(&failed)?;
+        let mut statement = connection.prepare_cached(sql).map_err(&failed)?;
         statement
             .query_row(params_from_iter(values), |row| {
                 Ok(self.transaction_of(verb, row))

@@ -13,9 +13,10 @@ impl Journal {
     pub fn begin(&self, new: &NewTransaction) -> Result<TransactionNumber> {
         let verb = "begin a transaction";
         self.write(verb, Durability::Durable, || {
+            let connection = self.connection(verb)?;
             let failed = self.failed(verb);
             let owner = &new.owner;
-            self.connection
+            connection
                 .prepare_cached(
                     "INSERT INTO transactions (profile, base, kind, state, command, user, uid, \
                      front_end, owner_pid, owner_start_time, owner_pid_ns, owner_boot_id, \
@@ -45,7 +46,7 @@ impl Journal {
                     ])
                 })
                 .map_err(&failed)?;
-            let number = self.connection.last_insert_rowid();
+            let number = connection.last_insert_rowid();
             TransactionNumber::new(number).map_err(|error| Error::Malformed {
                 verb,
                 path: self.path.clone(),
@@ -171,10 +172,11 @@ impl Journal {
             Outcome::Skipped(reason) => (Event::Skip, Some(reason.as_str())),
         };
         self.write(verb, Durability::Durable, || {
+            let connection = self.connection(verb)?;
             let state = self.transit(verb, number, event)?;
             // Whoever acknowledged it stays told; what became done after all
             // needs no attention any more.
-            self.connection
+            connection
                 .prepare_cached(
                     "UPDATE transactions SET state = ?2, ended = coalesce(?3, ended), \
                      problem = coalesce(?4, problem), \
@@ -204,6 +206,7 @@ impl Journal {
     pub fn drop_empty(&self, number: TransactionNumber) -> Result<()> {
         let verb = "drop transaction";
         self.write(verb, Durability::Ordered, || {
+            let connection = self.connection(verb)?;
             let not_empty = |what| Err(Error::NotEmpty { number, what });
             if self.state(verb, number)? != State::Open {
                 return not_empty("ended");
@@ -221,8 +224,7 @@ impl Journal {
                 ),
                 ("an undo", "SELECT 1 FROM transactions WHERE undoes = ?1"),
             ] {
-                let found = self
-                    .connection
+                let found = connection
                     .prepare_cached(query)
                     .and_then(|mut select| select.exists([number.get()]))
                     .map_err(self.failed(verb))?;
@@ -230,7 +232,7 @@ impl Journal {
                     return not_empty(what);
                 }
             }
-            self.connection
+            connection
                 .execute("DELETE FROM transactions WHERE number = ?1", [number.get()])
                 .map_err(self.failed(verb))?;
             Ok(())
@@ -241,9 +243,10 @@ impl Journal {
     pub fn mark_undone(&self, number: TransactionNumber, by: TransactionNumber) -> Result<()> {
         let verb = "mark as undone transaction";
         self.write(verb, Durability::Durable, || {
+            let connection = self.connection(verb)?;
             self.state(verb, by)?;
             let state = self.transit(verb, number, Event::Undo)?;
-            self.connection
+            connection
                 .execute(
                     "UPDATE transactions SET state_before_undo = state, state = ?2, \
                      undone_by = ?3, attention = CASE attention WHEN 1 THEN 2 ELSE attention END \
@@ -260,9 +263,9 @@ impl Journal {
     pub fn clear_undone(&self, number: TransactionNumber) -> Result<State> {
         let verb = "mark as not undone transaction";
         self.write(verb, Durability::Durable, || {
+            let connection = self.connection(verb)?;
             let state = self.state(verb, number)?;
-            let before: Option<String> = self
-                .connection
+            let before: Option<String> = connection
                 .query_row(
                     "SELECT state_before_undo FROM transactions WHERE number = ?1",
                     [number.get()],
@@ -289,7 +292,7 @@ impl Journal {
                     place: format!("state_before_undo of row {number}"),
                     detail: "it is no state that can be undone".to_owned(),
                 })?;
-            self.connection
+            connection
                 .execute(
                     "UPDATE transactions SET state = ?2, state_before_undo = NULL, \
                      undone_by = NULL WHERE number = ?1",
@@ -326,8 +329,8 @@ impl Journal {
 
     /// The state of a transaction, or an error that there is none.
     pub(super) fn state(&self, verb: &'static str, number: TransactionNumber) -> Result<State> {
-        let word: Option<String> = self
-            .connection
+        let connection = self.connection(verb)?;
+        let word: Option<String> = connection
             .prepare_cached("SELECT state FROM transactions WHERE number = ?1")
             .and_then(|mut select| {
                 select
@@ -368,8 +371,8 @@ impl Journal {
         params: impl Params,
     ) -> Result<()> {
         self.write(verb, durability, || {
-            let rows = self
-                .connection
+            let connection = self.connection(verb)?;
+            let rows = connection
                 .prepare_cached(sql)
                 .and_then(|mut update| update.execute(params))
                 .map_err(self.failed(verb))?;

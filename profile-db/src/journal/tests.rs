@@ -54,6 +54,11 @@ impl Place {
         Self { directory, journal }
     }
 
+    /// The journal's own connection, for what it has no call for.
+    fn connection(&self) -> super::connection::Guard<'_> {
+        self.journal.connection("test").expect("a connection")
+    }
+
     fn begin(&self) -> TransactionNumber {
         self.journal.begin(&transaction()).expect("to begin")
     }
@@ -93,8 +98,9 @@ fn transaction() -> NewTransaction {
     }
 }
 
-/// A clone of the parts of a connection that tests need: a second one.
-fn second_connection(place: &Place) -> rusqlite::Connection {
+/// A connection as another program makes it. While it is open and was used,
+/// the journal is locked.
+fn other_program(place: &Place) -> rusqlite::Connection {
     let connection = rusqlite::Connection::open(place.path()).expect("a second connection");
     connection.busy_timeout(BUSY).expect("a timeout");
     connection

@@ -1,6 +1,6 @@
 //! The one way in which the journal is written.
 
-use rusqlite::{Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{Access, Error, Journal, Result};
 
@@ -49,37 +49,41 @@ impl Journal {
         work: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         self.must_write(verb)?;
-        if !self.connection.is_autocommit() {
-            return self.write_part(verb, work);
+        let connection = self.connection(verb)?;
+        if !connection.is_autocommit() {
+            return self.write_part(verb, &connection, work);
         }
-        self.set_durability(verb, durability)?;
+        self.set_durability(verb, &connection, durability)?;
         // Immediate: a transaction that begins as a reader and then writes can
         // fail with "busy" at once, without waiting.
-        let transaction =
-            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
-                .map_err(self.failed(verb))?;
+        let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)
+            .map_err(self.failed(verb))?;
         let result = work()?;
         transaction.commit().map_err(self.failed(verb))?;
+        self.checkpoint_when_due(&connection);
         Ok(result)
     }
 
-    fn write_part<T>(&self, verb: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn write_part<T>(
+        &self,
+        verb: &'static str,
+        connection: &Connection,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         let failed = self.failed(verb);
-        self.connection
+        connection
             .execute_batch("SAVEPOINT part")
             .map_err(&failed)?;
         match work() {
             Ok(result) => {
-                self.connection
-                    .execute_batch("RELEASE part")
-                    .map_err(&failed)?;
+                connection.execute_batch("RELEASE part").map_err(&failed)?;
                 Ok(result)
             }
             Err(error) => {
                 // After some errors (disk full) SQLite has taken back the whole
                 // transaction, and there is no savepoint left.
-                if !self.connection.is_autocommit() {
-                    self.connection
+                if !connection.is_autocommit() {
+                    connection
                         .execute_batch("ROLLBACK TO part; RELEASE part")
                         .map_err(&failed)?;
                 }
@@ -98,9 +102,14 @@ impl Journal {
         }
     }
 
-    fn set_durability(&self, verb: &'static str, durability: Durability) -> Result<()> {
+    fn set_durability(
+        &self,
+        verb: &'static str,
+        connection: &Connection,
+        durability: Durability,
+    ) -> Result<()> {
         if self.durability.get() != durability {
-            self.connection
+            connection
                 .pragma_update(None, "synchronous", durability.pragma())
                 .map_err(self.failed(verb))?;
             self.durability.set(durability);

@@ -11,8 +11,7 @@ fn filled() -> Place {
         place.begin();
     }
     place
-        .journal
-        .connection
+        .connection()
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         .unwrap();
     place
@@ -99,11 +98,12 @@ fn what_the_database_cannot_know_is_found_too() {
             attribution: None,
         };
         place.journal.store_changes(n, &[change]).unwrap();
-        let connection = second_connection(&place);
+        let connection = other_program(&place);
         connection
             .execute_batch("PRAGMA foreign_keys = off")
             .unwrap();
         connection.execute_batch(sql).unwrap();
+        drop(connection);
         place.journal.integrity_check().unwrap()
     };
     assert_eq!(sabotage(""), [""; 0]);
@@ -139,7 +139,7 @@ fn what_the_database_cannot_know_is_found_too() {
 #[test]
 fn a_journal_without_its_pool_is_said() {
     let place = Place::new();
-    second_connection(&place)
+    other_program(&place)
         .execute("DELETE FROM meta", [])
         .unwrap();
     let error = Journal::open(&place.path(), Access::ReadWrite, BUSY).unwrap_err();

@@ -67,21 +67,24 @@ fn begin_is_one_commit_and_synced() {
     let before = commits(&place);
     place.begin();
     assert_eq!(commits(&place) - before, 1);
-    let synchronous: i64 = place
+    let synchronous = || -> i64 {
+        place
+            .connection()
+            .query_row("PRAGMA synchronous", [], |row| row.get(0))
+            .unwrap()
+    };
+    place
         .journal
-        .connection
-        .query_row("PRAGMA synchronous", [], |row| row.get(0))
+        .hold(|journal| {
+            assert_eq!(synchronous(), 2, "FULL");
+            journal.set_pre(number(1), "1-pre")?;
+            assert_eq!(synchronous(), 1, "NORMAL");
+            journal.begin(&transaction())?;
+            assert_eq!(synchronous(), 2, "FULL");
+            journal.set_pre(number(1), "1-pre")
+        })
         .unwrap();
-    assert_eq!(synchronous, 2, "FULL");
-    place.journal.set_pre(number(1), "1-pre").unwrap();
-    let synchronous: i64 = place
-        .journal
-        .connection
-        .query_row("PRAGMA synchronous", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(synchronous, 1, "NORMAL");
-    place.begin();
-    assert_eq!(place.journal.durability.get(), Durability::Durable);
+    assert_eq!(synchronous(), 2, "FULL, for the next call");
 }
 
 /// Commits in the WAL: frames whose header says how large the database is

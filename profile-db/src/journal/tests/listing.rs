@@ -270,9 +270,8 @@ fn counts_by_state() {
 fn every_listing_is_indexed() {
     let place = six();
     let plan = |sql: &str, values: Vec<rusqlite::types::Value>| -> String {
-        let mut statement = place
-            .journal
-            .connection
+        let connection = place.connection();
+        let mut statement = connection
             .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
             .unwrap();
         let lines: Vec<String> = statement

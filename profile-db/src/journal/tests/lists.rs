@@ -124,8 +124,7 @@ fn an_unknown_encoding_is_said() {
     let n = place.begin();
     place.journal.store_changes(n, &[change("/a")]).unwrap();
     place
-        .journal
-        .connection
+        .connection()
         .execute("UPDATE path_lists SET encoding = 'zstd-1'", [])
         .unwrap();
     let message = place.journal.changes(n).unwrap_err().to_string();

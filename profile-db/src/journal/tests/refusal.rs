@@ -168,11 +168,10 @@ fn a_journal_opened_to_read_records_nothing() {
 
 #[test]
 fn a_lock_that_is_kept_is_said_and_nothing_is_recorded() {
-    let place = Place::new();
-    let other = second_connection(&place);
+    let place = Place::new().reopen();
+    let other = other_program(&place);
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let journal = Journal::open(&place.path(), Access::ReadWrite, BUSY).unwrap();
-    let error = journal.begin(&transaction()).unwrap_err();
+    let error = place.journal.begin(&transaction()).unwrap_err();
     assert!(error.is_locked());
     assert_eq!(
         error.to_string(),
@@ -181,6 +180,57 @@ fn a_lock_that_is_kept_is_said_and_nothing_is_recorded() {
             place.path().display()
         )
     );
+    for access in [Access::ReadWrite, Access::ReadOnly] {
+        assert!(
+            Journal::open(&place.path(), access, BUSY)
+                .unwrap_err()
+                .is_locked()
+        );
+    }
     other.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(journal.begin(&transaction()).unwrap().get(), 1);
+    drop(other);
+    assert_eq!(place.begin().get(), 1);
+}
+
+#[test]
+fn between_calls_nothing_is_locked_and_inside_one_everything_is() {
+    let place = Place::new().reopen();
+    let n = place.begin();
+    let second = Journal::open(&place.path(), Access::ReadWrite, BUSY).unwrap();
+    second.set_command(n, "by the second").unwrap();
+    let reader = Journal::open(&place.path(), Access::ReadOnly, BUSY).unwrap();
+    assert_eq!(reader.transaction(n).unwrap().command, "by the second");
+    place
+        .journal
+        .hold(|journal| {
+            journal.set_command(n, "held")?;
+            assert!(reader.transaction(n).unwrap_err().is_locked());
+            assert!(second.begin(&transaction()).unwrap_err().is_locked());
+            // Opening looks at the file: that must not drop the locks.
+            let opened = Journal::open(&place.path(), Access::ReadOnly, BUSY);
+            assert!(opened.unwrap_err().is_locked());
+            journal.set_command(n, "still held")
+        })
+        .unwrap();
+    assert_eq!(reader.transaction(n).unwrap().command, "still held");
+    // What a listing calls may take its time, and use the journal itself.
+    reader
+        .each_transaction(&super::super::Filter::default(), |found| {
+            second.set_command(found.number, "while listed").unwrap();
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(reader.transaction(n).unwrap().command, "while listed");
+}
+
+#[test]
+fn nothing_is_mapped_into_memory() {
+    let place = Place::new().reopen();
+    place.begin();
+    place
+        .journal
+        .transactions(&super::super::Filter::default())
+        .unwrap();
+    let shm = format!("{}-shm", place.path().display());
+    assert!(!Path::new(&shm).exists());
 }

@@ -43,8 +43,7 @@ fn a_hundred_thousand_transactions() {
     let place = Place::new();
     let journal = &place.journal;
     // The rows by SQL, which takes a second; by `begin` it would take a minute.
-    journal
-        .connection
+    place.connection()
         .execute_batch(&format!(
             "BEGIN;
              WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {TRANSACTIONS})
@@ -152,4 +151,18 @@ fn a_hundred_thousand_transactions() {
     assert_eq!(counts.transactions, TRANSACTIONS.unsigned_abs());
     let big = TransactionNumber::new(20_000).unwrap();
     assert_eq!(journal.changes(big).unwrap().unwrap().len(), 16_000);
+}
+
+#[test]
+fn the_wal_stays_small_whoever_writes() {
+    let place = Place::new();
+    let wal = format!("{}-wal", place.path().display());
+    let mut largest = 0;
+    for _ in 0..600 {
+        place.begin();
+        largest = largest.max(std::fs::metadata(&wal).unwrap().len());
+    }
+    assert!(largest > 500 << 10, "it was used: {largest}");
+    assert!(largest < 1100 << 10, "{largest}");
+    assert_eq!(place.journal.integrity_check().unwrap(), [""; 0]);
 }

@@ -1,20 +1,18 @@
-//! A full disk, as SQLite sees it. The real one is in `tests/full_disk.rs`.
+//! A full disk, as SQLite sees it. The real one is in `tests/processes.rs`.
 
 use super::*;
 use crate::journal::{Change, ChangeRow, Durability, Filter};
 
 fn limit(place: &Place, pages: i64) {
     place
-        .journal
-        .connection
+        .connection()
         .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
         .unwrap();
 }
 
 fn pages(place: &Place) -> i64 {
     place
-        .journal
-        .connection
+        .connection()
         .query_row("PRAGMA page_count", [], |row| row.get(0))
         .unwrap()
 }
@@ -35,6 +33,8 @@ fn many_changes() -> Vec<ChangeRow> {
 fn a_full_disk_is_typed_changes_nothing_and_can_be_tried_again() {
     let place = Place::new();
     let n = place.begin();
+    // The limit is the connection's: keep one.
+    let _connection = place.connection();
     limit(&place, pages(&place) + 1);
     let error = place.journal.store_changes(n, &many_changes()).unwrap_err();
     assert!(error.is_no_space(), "{error}");
@@ -61,6 +61,8 @@ fn a_full_disk_is_typed_changes_nothing_and_can_be_tried_again() {
 fn a_batch_that_runs_full_is_taken_back_whole() {
     let place = Place::new();
     let n = place.begin();
+    // The limit is the connection's: keep one.
+    let _connection = place.connection();
     limit(&place, pages(&place) + 1);
     let result = place.journal.batch(Durability::Durable, |journal| {
         journal.set_command(n, "never")?;

@@ -8,7 +8,7 @@ use crate::journal::{Error, Filter};
 /// A journal that a later version made: more columns, more tables.
 fn from_the_future(features: &str) -> Place {
     let place = Place::new();
-    let connection = second_connection(&place);
+    let connection = other_program(&place);
     connection
         .execute_batch(&format!(
             "ALTER TABLE transactions ADD COLUMN comment TEXT;
@@ -38,17 +38,18 @@ fn an_older_tool_still_records_in_a_newer_compatible_journal() {
         problem: None,
     };
     place.journal.finish(n, &finish).unwrap();
-    let connection = second_connection(&place);
+    let connection = other_program(&place);
     connection
         .execute(
             "UPDATE transactions SET comment = 'kept', kind = 'teleport'",
             [],
         )
         .unwrap();
+    drop(connection);
     place.journal.set_pinned(n, true).unwrap();
     let read = &place.journal.transactions(&Filter::default()).unwrap()[0];
     assert_eq!(read.kind, TransactionKind::Other("teleport".to_owned()));
-    let kept: (String, i64) = connection
+    let kept: (String, i64) = other_program(&place)
         .query_row("SELECT comment, weight FROM transactions", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
@@ -56,7 +57,7 @@ fn an_older_tool_still_records_in_a_newer_compatible_journal() {
     assert_eq!(kept, ("kept".to_owned(), 1));
     assert_eq!(place.journal.integrity_check().unwrap(), [""; 0]);
     assert_eq!(
-        schema::version(&place.journal.connection).unwrap(),
+        schema::version(&place.connection()).unwrap(),
         2,
         "not taken back"
     );
@@ -96,7 +97,7 @@ fn a_newer_incompatible_journal_is_refused_and_both_sides_are_said() {
 #[test]
 fn a_class_nobody_has_heard_of_is_refused_too() {
     let place = Place::new();
-    second_connection(&place)
+    other_program(&place)
         .execute_batch(
             "PRAGMA ignore_check_constraints = on; INSERT INTO features VALUES ('x', 'dangerous')",
         )
@@ -130,7 +131,7 @@ fn migrations_are_numbered_without_gaps_and_end_at_what_is_known() {
 #[test]
 fn migrations_are_all_or_nothing_with_the_version() {
     let place = Place::new();
-    let connection = second_connection(&place);
+    let connection = other_program(&place);
     let steps = [
         Migration {
             version: 1,
@@ -163,5 +164,19 @@ fn migrations_are_all_or_nothing_with_the_version() {
             .prepare("SELECT comment FROM transactions")
             .is_ok()
     );
+    drop(connection);
     place.begin();
+}
+
+#[test]
+fn an_upgrade_while_the_journal_is_open_is_noticed() {
+    let place = Place::new();
+    place.begin();
+    other_program(&place)
+        .execute_batch(
+            "INSERT INTO features VALUES ('sharded-lists', 'incompatible'); PRAGMA user_version = 2",
+        )
+        .unwrap();
+    let error = place.journal.begin(&transaction()).unwrap_err();
+    assert!(matches!(error, Error::Format { .. }), "{error}");
 }
