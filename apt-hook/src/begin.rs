@@ -23,8 +23,10 @@ pub fn begin(work: &Work<'_>) -> Result<Verdict, Error> {
     Ok(match started {
         Started::Begun(_) | Started::Joined(_) | Started::SwitchedOff(_) => Verdict::Fine,
         Started::Unprotected(number, error) => {
-            let what =
-                format!("transaction {number} is not protected and cannot be undone: {error}");
+            let what = format!(
+                "transaction {number} is not protected and cannot be undone: {}",
+                say::whole(&error)
+            );
             say::warn(&what, &say::help(&error));
             Verdict::Failed
         }

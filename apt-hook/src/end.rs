@@ -29,7 +29,10 @@ pub fn end(work: &Work<'_>) -> Result<Verdict, Error> {
         | Finished::GoesOn(_) => Verdict::Fine,
         Finished::WithoutPost(number, error) => {
             say::warn(
-                &format!("transaction {number} has no snapshot afterwards: {error}"),
+                &format!(
+                    "transaction {number} has no snapshot afterwards: {}",
+                    say::whole(&error)
+                ),
                 &say::help(&error),
             );
             Verdict::Failed

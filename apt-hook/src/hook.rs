@@ -3,6 +3,7 @@
 use profile_db::journal::{Journal, TransactionKind};
 use profile_db::model::Time;
 use profile_store::pool::PoolLock;
+use profile_store::transaction::front_end::Started;
 use profile_store::transaction::notes::{self, About, Note};
 use profile_store::transaction::{Asker, Caller, World};
 use profile_store::{Error, Pool, Session};
@@ -54,7 +55,11 @@ impl Hook {
 
     /// Who asks; `None` when the process that started the hook is gone.
     pub fn caller(&self) -> Result<Option<Caller>, Error> {
-        Caller::of_hook(self.pid, &self.asker)
+        let started = match self.mode {
+            Mode::Pre | Mode::Post => Started::ByCopy,
+            Mode::Plan | Mode::DpkgPre | Mode::DpkgPost => Started::Directly,
+        };
+        Caller::of_hook(self.pid, started, &self.asker)
     }
 
     /// Opens the pool and does `work`. What fails before it is told and left as a note.
@@ -91,9 +96,9 @@ impl Hook {
             Mode::Plan => "the plan of this change was not recorded",
             Mode::Post | Mode::DpkgPost => "this change is not fully recorded yet",
         };
-        say::warn(&format!("{what}: {error}"), &say::help(error));
+        say::warn(&format!("{what}: {}", say::whole(error)), &say::help(error));
         if matches!(self.mode, Mode::Pre | Mode::DpkgPre) {
-            self.leave_note(pool, caller, &error.to_string());
+            self.leave_note(pool, caller, &say::whole(error));
         }
         Verdict::Failed
     }
@@ -115,7 +120,13 @@ impl Hook {
             return;
         }
         if let Err(error) = notes::leave(notes::RUN.as_ref(), &note) {
-            say::warn(&format!("not even a note of it could be left: {error}"), "");
+            say::warn(
+                &format!(
+                    "not even a note of it could be left: {}",
+                    say::whole(&error)
+                ),
+                "",
+            );
         }
     }
 }

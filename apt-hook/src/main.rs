@@ -18,6 +18,7 @@ mod protocol;
 mod say;
 mod settings;
 
+use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -46,7 +47,10 @@ fn main() -> ExitCode {
         // An ordinary machine, a chroot, an image build.
         Ok(None) => return ExitCode::SUCCESS,
         Err(error) => {
-            let what = format!("this change is not protected and cannot be undone: {error}");
+            let what = format!(
+                "this change is not protected and cannot be undone: {}",
+                say::whole(&error)
+            );
             say::warn(&what, "leave the profile and enter it again");
             return exit(mode, Verdict::Failed, &read_settings(mode));
         }
@@ -92,7 +96,7 @@ fn within_limit(hook: &Hook, settings: &Settings) -> Verdict {
             "the hook took longer than {} s",
             settings.time_limit.as_secs()
         ),
-        Err(error) => error.to_string(),
+        Err(error) => say::whole(&error),
     };
     told_by_parent(hook, &reason)
 }
@@ -131,7 +135,10 @@ fn perform(hook: &Hook) -> Verdict {
         Ok(None) => return Verdict::Fine,
         Err(error) => {
             say::warn(
-                &format!("this change is not protected and cannot be undone: {error}"),
+                &format!(
+                    "this change is not protected and cannot be undone: {}",
+                    say::whole(&error)
+                ),
                 &say::help(&error),
             );
             return Verdict::Failed;
@@ -158,12 +165,19 @@ fn perform(hook: &Hook) -> Verdict {
 /// Reads the plan from the descriptor that apt names, standard input without one.
 fn read_plan() -> Result<protocol::Plan, String> {
     let number = variable("APT_HOOK_INFO_FD").unwrap_or_default();
-    // Read through /proc, since the number is only known from a variable.
-    let number: u32 = number.parse().unwrap_or(0);
-    let path = format!("/proc/self/fd/{number}");
+    // Through /proc, since the number is only known from a variable. It is a pipe: apt ends it.
+    let path = format!("/proc/self/fd/{}", number.parse().unwrap_or(0_u32));
+    let failed = |error: std::io::Error| format!("cannot read {path}: {error}");
     let limit = protocol::LONGEST_BYTES as u64;
-    let text = file::read_limited(Path::new(&path), limit).map_err(|error| error.to_string())?;
-    protocol::Plan::parse(&text).map_err(|error| error.to_string())
+    let mut text = Vec::new();
+    let file = std::fs::File::open(&path).map_err(failed)?;
+    file.take(limit + 1)
+        .read_to_end(&mut text)
+        .map_err(failed)?;
+    if text.len() as u64 > limit {
+        return Err(format!("it has more than {limit} bytes"));
+    }
+    protocol::Plan::parse(&text).map_err(|error| say::whole(&error))
 }
 
 /// The machine's settings; what is wrong in them is told once per change, by its first hook.
@@ -176,7 +190,7 @@ fn read_settings(mode: Mode) -> Settings {
     };
     let (settings, complaints) = match text {
         Ok(text) => settings::parse(&String::from_utf8_lossy(&text)),
-        Err(error) => (Settings::default(), vec![error.to_string()]),
+        Err(error) => (Settings::default(), vec![say::whole(&error)]),
     };
     if matches!(mode, Mode::Pre | Mode::DpkgPre) {
         for complaint in complaints {

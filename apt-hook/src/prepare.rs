@@ -117,8 +117,9 @@ fn materialise_for(work: &Work<'_>, archives: &[Archive]) -> Result<Verdict, Err
                 .map(|path| format!("/{}", path.display()))
                 .collect();
             let what = format!(
-                "{} could not be prepared and dpkg may fail there: {error}",
-                names.join(", ")
+                "{} could not be prepared and dpkg may fail there: {}",
+                names.join(", "),
+                say::whole(&error)
             );
             say::warn(&what, &say::help(&error));
             Ok(Verdict::Failed)

@@ -1,5 +1,7 @@
 //! The one line that the user sees when protection fails.
 
+pub use profile_store::transaction::reason::whole;
+
 /// Says on standard error that something failed and what helps, in one line whatever the texts hold.
 pub fn warn(what: &str, help: &str) {
     eprintln!("{}", line(what, help));

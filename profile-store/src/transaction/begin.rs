@@ -8,7 +8,7 @@ use profile_db::state::State;
 
 use super::caller::Caller;
 use super::front_end::Grouping;
-use super::{World, catch_up, package_state, reserve, rows, snapshots};
+use super::{World, catch_up, package_state, reason, reserve, rows, snapshots};
 use crate::error::{Error, Result};
 use crate::pool::PoolLock;
 
@@ -92,7 +92,7 @@ pub fn begin(
         Ok(()) => Ok(Started::Begun(number)),
         Err(error) => {
             reserve::with_reserve(world.pool, || {
-                let outcome = Ended::Skipped(error.to_string());
+                let outcome = Ended::Skipped(reason::whole(&error));
                 Ok(journal.finish(
                     number,
                     &Finish {

@@ -7,7 +7,7 @@ use profile_db::redact;
 use profile_sys::file;
 use profile_sys::process::{self, Info};
 
-use super::front_end::{self, FrontEnd, Grouping};
+use super::front_end::{self, FrontEnd, Grouping, Started};
 use crate::error::Result;
 
 /// Largest /etc/passwd that is read for a name, in bytes.
@@ -50,16 +50,16 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Looks at the ancestors of the hook with process id `hook`.
+    /// Looks at the ancestors of the hook with process id `hook`, which was `started` so.
     ///
     /// `None` when the process that started it is gone.
     ///
     /// # Errors
     ///
     /// /proc cannot be read.
-    pub fn of_hook(hook: u32, asker: &Asker) -> Result<Option<Self>> {
+    pub fn of_hook(hook: u32, started: Started, asker: &Asker) -> Result<Option<Self>> {
         let chain = process::ancestors(hook)?;
-        match front_end::recognise(&chain) {
+        match front_end::recognise(&chain, started) {
             Some(found) => Self::new(&chain, found, asker).map(Some),
             None => Ok(None),
         }

@@ -11,7 +11,7 @@ use super::caller::Caller;
 use super::front_end::Grouping;
 use super::notes::{About, Note};
 use super::reconcile::{drop_row, package_rows};
-use super::{World, catch_up, history, measure, rows, settled, snapshots};
+use super::{World, catch_up, history, measure, reason, rows, settled, snapshots};
 use crate::error::{Error, Result};
 use crate::pool::PoolLock;
 
@@ -90,7 +90,7 @@ fn finish_protected(
     }
     let mut problem = outcome.problem.clone();
     if let Some(error) = &missing {
-        let text = format!("no snapshot afterwards: {error}");
+        let text = format!("no snapshot afterwards: {}", reason::whole(error));
         problem = Some(problem.map_or(text.clone(), |problem| format!("{problem}; {text}")));
     }
     let failed = outcome.problem.is_some() || row.state == State::Failed;

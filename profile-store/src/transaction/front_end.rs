@@ -6,6 +6,10 @@
 //! the process that commits. A daemon such as packagekitd forks for each commit: the nearest
 //! process is the right owner there, the daemon is not.
 //!
+//! libapt forks once for its Pre-Invoke and Post-Invoke scripts, and that copy starts the shell; for
+//! Pre-Install-Pkgs it starts the shell itself. So the nearest process is not the same one in a
+//! pre and in a plan, and the copy must be passed over ([`Started::ByCopy`]).
+//!
 //! Everything here is a pure function of a chain of processes, nearest first. Names are taken from
 //! the command line: the kernel cuts `comm` after 15 bytes, where `unattended-upgrade` and the
 //! daemon `unattended-upgrade-shutdown` are the same.
@@ -63,6 +67,15 @@ const SHELLS: &[&str] = &["sh", "dash", "bash", "busybox", "ksh", "mksh", "zsh"]
 /// Programs whose first plain argument is the program that counts.
 const INTERPRETERS: &[&str] = &["python", "perl", "ruby"];
 
+/// How the front end starts its hook's shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// Itself: libapt's Pre-Install-Pkgs, dpkg's hooks.
+    Directly,
+    /// By a forked copy of itself: libapt's Pre-Invoke and Post-Invoke.
+    ByCopy,
+}
+
 /// The program behind a hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrontEnd {
@@ -80,8 +93,12 @@ pub struct FrontEnd {
 ///
 /// `None` when nobody is left to protect: the process that started the hook is gone and its shell
 /// was inherited by the first process of the namespace.
-pub fn recognise(chain: &[Info]) -> Option<FrontEnd> {
-    let commit = chain.iter().position(|process| !is_shell(process))?;
+pub fn recognise(chain: &[Info], started: Started) -> Option<FrontEnd> {
+    let nearest = chain.iter().position(|process| !is_shell(process))?;
+    let commit = match (started, chain.get(nearest + 1)) {
+        (Started::ByCopy, Some(parent)) if is_copy(&chain[nearest], parent) => nearest + 1,
+        _ => nearest,
+    };
     if chain[commit].pid == 1 {
         return None;
     }
@@ -119,6 +136,11 @@ pub fn recognise(chain: &[Info]) -> Option<FrontEnd> {
 pub fn dpkg(chain: &[Info]) -> Option<&Info> {
     let commit = chain.iter().find(|process| !is_shell(process))?;
     (program(commit) == "dpkg").then_some(commit)
+}
+
+/// Whether a process looks as if it was forked off its parent and runs on as it is.
+fn is_copy(process: &Info, parent: &Info) -> bool {
+    process.comm == parent.comm && process.cmdline == parent.cmdline
 }
 
 fn lookup(process: &Info) -> Option<&'static Known> {

@@ -26,8 +26,15 @@ const HOOK: &str = "sh -c -- test";
 
 /// Front end, its grouping, and the pids of the committing process and of the owner.
 fn told(processes: &[(u32, &str, &str)]) -> Option<(String, Grouping, u32, u32)> {
+    told_when(Started::Directly, processes)
+}
+
+fn told_when(
+    started: Started,
+    processes: &[(u32, &str, &str)],
+) -> Option<(String, Grouping, u32, u32)> {
     let chain = chain(processes);
-    recognise(&chain).map(|found| {
+    recognise(&chain, started).map(|found| {
         (
             found.name,
             found.grouping,
@@ -54,6 +61,22 @@ fn one_transaction_per_process_of_apt() {
         ]);
         assert_eq!(found, Some((name.to_owned(), Grouping::Commit, 30, 30)));
     }
+}
+
+#[test]
+fn pre_plan_and_post_of_one_apt_name_the_same_process() {
+    let rest = [
+        (30, "apt-get", "apt-get install jq"),
+        (20, "bash", "-bash"),
+        (1, "systemd", "/sbin/init"),
+    ];
+    let mut pre = vec![(33, "sh", HOOK), (32, "apt-get", "apt-get install jq")];
+    pre.extend(rest);
+    let mut plan = vec![(34, "sh", "sh -c test")];
+    plan.extend(rest);
+    let expected = Some(("apt-get".to_owned(), Grouping::Commit, 30, 30));
+    assert_eq!(told_when(Started::ByCopy, &pre), expected);
+    assert_eq!(told_when(Started::Directly, &plan), expected);
 }
 
 #[test]
@@ -147,10 +170,20 @@ fn a_daemon_owns_nothing_its_child_that_commits_does() {
         (80, "packagekitd", "/usr/libexec/packagekitd"),
         (1, "systemd", "/sbin/init"),
     ]);
-    assert_eq!(
-        found,
-        Some(("packagekitd".to_owned(), Grouping::Commit, 81, 81))
+    let expected = Some(("packagekitd".to_owned(), Grouping::Commit, 81, 81));
+    assert_eq!(found, expected);
+    // Only the one copy that libapt makes for its scripts is passed over.
+    let pre = told_when(
+        Started::ByCopy,
+        &[
+            (84, "sh", HOOK),
+            (83, "packagekitd", "/usr/libexec/packagekitd"),
+            (81, "packagekitd", "/usr/libexec/packagekitd"),
+            (80, "packagekitd", "/usr/libexec/packagekitd"),
+            (1, "systemd", "/sbin/init"),
+        ],
     );
+    assert_eq!(pre, expected);
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub mod notes;
 pub mod outcome;
 pub mod package_state;
 pub mod plan;
+pub mod reason;
 pub mod reconcile;
 pub mod reserve;
 pub mod rows;

@@ -61,7 +61,7 @@ pub fn settled(
             Step::Passed => explained.extend(journal.packages(row.number)?),
             Step::Origin => break,
             Step::At => {
-                let Some(snapshot) = snapshots::post(world, row.number)? else {
+                let Some(snapshot) = snapshots::recorded_post(world, row)? else {
                     return Ok(None);
                 };
                 return Ok(Some(Settled {

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use profile_db::journal::{self, Journal};
+use profile_db::journal::{self, Journal, Transaction};
 use profile_db::model::{SnapshotName, TransactionNumber};
 use profile_sys::{btrfs, file};
 
@@ -100,6 +100,19 @@ pub fn record(
 ) -> journal::Result<()> {
     record_pre(journal, number)?;
     record_post(journal, number, Some(post))
+}
+
+/// The snapshot that a row names as the state after it, when it exists. Not always one of its own: an
+/// undo by exchange brings back a state that has a snapshot already.
+///
+/// # Errors
+///
+/// The directory cannot be looked at.
+pub fn recorded_post(world: &World<'_>, row: &Transaction) -> Result<Option<PathBuf>> {
+    match row.post.as_deref().map(str::parse::<SnapshotName>) {
+        Some(Ok(name)) => existing(world.snapshot(name)),
+        Some(Err(_)) | None => Ok(None),
+    }
 }
 
 /// Deletes both snapshots of a transaction that is none.
