@@ -470,7 +470,10 @@ impl Error {
             Self::PackageManagerBusy { .. } => "wait until it has finished, then try again".into(),
             Self::Locked { .. } => "wait until it has finished, then try again".into(),
             Self::NeedsRecover { .. } | Self::Interrupted { .. } | Self::RollbackFailed { .. } => "run `flipper-profile recover`".into(),
-            Self::Journal(error) if error.is_damage() => "`flipper-profile pool check` says what is damaged".into(),
+            Self::Journal(error) if error.is_locked() => {
+                "wait until the other command has finished, then try again".into()
+            }
+            Self::Journal(_) => "`flipper-profile pool check` says what is damaged; profiles and snapshots are not touched by it".into(),
             _ => return None,
         })
     }

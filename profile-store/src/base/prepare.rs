@@ -75,6 +75,7 @@ pub fn write(root: &Path) -> Result<()> {
     }
     let policy = root.join("usr/sbin/policy-rc.d");
     if !file::exists(&policy)? {
+        ensure_directory(&root.join("usr/sbin"), 0o755)?;
         file::write_new(&policy, POLICY_RC_D.as_bytes(), 0o755)?;
     }
     Ok(())

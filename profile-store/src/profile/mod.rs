@@ -112,12 +112,31 @@ pub fn find(pool: &Pool, name_or_id: &str) -> Result<ProfileFile> {
     if let Some(profile) = by_name {
         return Ok(profile.clone());
     }
-    match name_or_id.parse::<ProfileId>() {
-        Ok(id) => read(pool, &id),
-        Err(_) => Err(Error::NoSuchProfile {
-            name: name_or_id.to_owned(),
-        }),
+    if let Ok(id) = name_or_id.parse::<ProfileId>() {
+        return read(pool, &id);
     }
+    // A profile file that cannot be used may be the one that was meant: its name stands in it all
+    // the same, and the reason is what helps.
+    for (id, profile) in profiles {
+        if let Err(error) = profile {
+            if claims_name(pool, &id, name_or_id) {
+                return Err(error);
+            }
+        }
+    }
+    Err(Error::NoSuchProfile {
+        name: name_or_id.to_owned(),
+    })
+}
+
+/// Whether a profile file that this version cannot use says that it has this name.
+fn claims_name(pool: &Pool, id: &ProfileId, name: &str) -> bool {
+    let path = pool.layout().profile(id).join(PROFILE_FILE);
+    let Ok(bytes) = file::read_limited(&path, FILE_LIMIT_BYTES) else {
+        return false;
+    };
+    serde_json::from_slice::<serde_json::Value>(&bytes)
+        .is_ok_and(|value| value.get("name").and_then(serde_json::Value::as_str) == Some(name))
 }
 
 /// Refuses a name that another profile has.

@@ -1,10 +1,12 @@
 //! The plan of an undo: which paths go back, which are left, what stands in the way. Plain data.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use profile_db::ProfileFile;
 use profile_db::journal::Transaction;
 use profile_db::model::TransactionNumber;
+use profile_sys::tree::Kind;
 
 use crate::delta::{Change, ChangeKind, Delta};
 
@@ -112,11 +114,18 @@ pub(super) fn sort(
     present: &dyn Present,
 ) -> crate::Result<Sorted> {
     let mut sorted = Sorted::default();
+    let foreign: HashSet<&Path> = delta
+        .changes
+        .iter()
+        .zip(attributed)
+        .filter(|(change, attributed)| !**attributed && change.kind != ChangeKind::Times)
+        .filter_map(|(change, _)| change.path.parent())
+        .collect();
     for (change, attributed) in delta.changes.iter().zip(attributed) {
         let later = since.get(&change.path);
         if change.kind == ChangeKind::Times {
             // A time is worth restoring, never worth a conflict.
-            if *attributed && later.is_none() {
+            if later.is_none() && (*attributed || is_ours(change, &foreign)) {
                 sorted.times.push(change.path.clone());
             }
             continue;
@@ -140,6 +149,17 @@ pub(super) fn sort(
     Ok(sorted)
 }
 
+/// Whether the time of a directory goes back although nothing else about it changed: entries that
+/// came and went in it, as every package manager makes them, are the transaction's unless somebody
+/// else changed something in it.
+fn is_ours(change: &Change, foreign: &HashSet<&Path>) -> bool {
+    let is_directory = change
+        .new
+        .as_ref()
+        .is_some_and(|meta| meta.kind == Kind::Directory);
+    is_directory && !foreign.contains(change.path.as_path())
+}
+
 fn conflict(change: &Change, obstacle: Obstacle) -> Conflict {
     Conflict {
         path: change.path.clone(),
@@ -150,7 +170,7 @@ fn conflict(change: &Change, obstacle: Obstacle) -> Conflict {
 
 /// A path can come back only into a directory that is there, or comes back with it.
 fn require_directories(sorted: &mut Sorted, present: &dyn Present) -> crate::Result<()> {
-    let coming: std::collections::HashSet<PathBuf> = sorted
+    let coming: HashSet<PathBuf> = sorted
         .restore
         .iter()
         .filter(|change| change.old.is_some())

@@ -46,6 +46,12 @@ fn change(path: &str, kind: ChangeKind) -> Change {
     }
 }
 
+fn make_directory(change: &mut Change) {
+    for side in change.old.iter_mut().chain(&mut change.new) {
+        side.kind = Kind::Directory;
+    }
+}
+
 fn delta(changes: &[(&str, ChangeKind)]) -> Delta {
     Delta {
         changes: changes
@@ -130,4 +136,23 @@ fn a_path_comes_back_with_its_directory() {
     };
     let sorted = sort(&made, &[true, true], &Delta::default(), &world).unwrap();
     assert_eq!(paths(&sorted.restore), ["opt/d", "opt/d/a"]);
+}
+
+#[test]
+fn a_directory_in_which_things_came_and_went_gets_its_time_back() {
+    let mut made = delta(&[("var/lib/apt", ChangeKind::Times)]);
+    make_directory(&mut made.changes[0]);
+    let sorted = sort(&made, &[false], &Delta::default(), &World::default()).unwrap();
+    assert_eq!(sorted.times, [PathBuf::from("var/lib/apt")]);
+}
+
+#[test]
+fn a_directory_in_which_somebody_else_worked_keeps_its_time() {
+    let mut made = delta(&[
+        ("opt", ChangeKind::Times),
+        ("opt/theirs", ChangeKind::Added),
+    ]);
+    make_directory(&mut made.changes[0]);
+    let sorted = sort(&made, &[false, false], &Delta::default(), &World::default()).unwrap();
+    assert!(sorted.times.is_empty());
 }
