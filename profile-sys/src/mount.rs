@@ -68,20 +68,6 @@ pub fn mount_pool_read_only(device: &Path, target: &Path) -> Result<()> {
     mount_device(device, target, "btrfs", "subvolid=5", flags)
 }
 
-/// Mounts one subvolume of the pool on `device` by its id: for what an entered profile sees of the pool.
-///
-/// # Errors
-/// As [`mount_pool`]; ENOENT when there is no such subvolume.
-pub fn mount_subvolume(device: &Path, id: u64, target: &Path) -> Result<()> {
-    mount_device(
-        device,
-        target,
-        "btrfs",
-        &format!("subvolid={id}"),
-        MsFlags::MS_NOATIME,
-    )
-}
-
 fn mount_device(
     device: &Path,
     target: &Path,

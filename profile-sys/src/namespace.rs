@@ -1,7 +1,7 @@
 //! Namespaces and the processes that live in them: leaving, entering, forking, waiting.
 
 mod child;
-mod foreground;
+mod detach;
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nix::sched::{CloneFlags, setns};
 
-pub use child::{Child, die_with_parent, exec, fork_child, fork_child_bound, reap_until};
-pub use foreground::{detach_from_terminal, wait_in_foreground};
+pub use child::{Child, fork_child, fork_child_bound, reap_until};
+pub use detach::detach_from_terminal;
 
 use crate::{Error, Result, fault};
 

@@ -263,6 +263,15 @@ fn lock_path(directory: &tempfile::TempDir) -> PathBuf {
     directory.path().join("lock")
 }
 
+/// Whether a lock is given back. A program that is just being started, by this test or another, has copies of all
+/// descriptors for a moment more: the kernel lets its parent go on before it closes them.
+fn is_released(path: &Path) -> bool {
+    (0..500).any(|_| {
+        std::thread::sleep(Duration::from_millis(1));
+        !FileLock::is_held(path).expect("lock")
+    })
+}
+
 #[test]
 fn an_exclusive_lock_excludes_and_a_shared_one_shares() {
     let directory = directory();
@@ -276,15 +285,18 @@ fn an_exclusive_lock_excludes_and_a_shared_one_shares() {
         "shared with the question"
     );
     drop((one, two));
-    let one = try_mode(Mode::Exclusive).expect("free");
+    let wait = Duration::from_secs(5);
+    let one = FileLock::acquire(&path, Mode::Exclusive, wait).expect("free");
     assert!(try_mode(Mode::Shared).is_none());
     assert!(FileLock::is_held(&path).expect("lock"));
-    one.write_content(b"a long line about the holder\n")
-        .expect("write");
-    one.write_content(b"short\n").expect("write");
-    assert_eq!(file::read(&path).expect("read"), b"short\n");
+    // An attribute, since content cannot be written on a full disk; not every filesystem has them.
+    if one.describe(b"a long line about the holder").is_ok() {
+        one.describe(b"short").expect("describe");
+        let said = FileLock::description(&path).expect("read");
+        assert_eq!(said.as_deref(), Some(&b"short"[..]));
+    }
     drop(one);
-    assert!(!FileLock::is_held(&path).expect("lock"));
+    assert!(is_released(&path));
     assert!(!FileLock::is_held(&directory.path().join("none")).expect("no file, no lock"));
 }
 
@@ -336,7 +348,7 @@ fn a_started_program_does_not_keep_our_lock() {
         .spawn()
         .expect("sleep");
     drop(held);
-    assert!(!FileLock::is_held(&path).expect("lock"));
+    assert!(is_released(&path));
     child.kill().expect("kill");
     child.wait().expect("wait");
 }

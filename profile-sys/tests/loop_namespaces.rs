@@ -9,7 +9,6 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
 use profile_sys::namespace::{self, Kind, enter, fork_child, fork_child_bound, unshare};
 use profile_sys::process::{self, Liveness, liveness};
 use profile_sys::{mount, mountinfo};
@@ -369,37 +368,6 @@ fn loop_an_init_reaps_orphans_and_passes_the_main_status_on() {
 }
 
 #[test]
-fn loop_a_signal_for_the_parent_reaches_the_foreground_child() {
-    require_root();
-    let (mut ours, mut theirs) = UnixStream::pair().expect("socket pair");
-    let parent = fork_child_bound(move || {
-        let child = fork_child_bound(move || {
-            let _ = theirs.write_all(b"r");
-            std::thread::sleep(Duration::from_secs(60));
-            0
-        });
-        // SIGTERM ends the child, not this process, which passes the status on.
-        match child.and_then(|child| namespace::wait_in_foreground(&child)) {
-            Ok(status) => {
-                use std::os::unix::process::ExitStatusExt;
-                if status.signal() == Some(libc::SIGTERM) {
-                    0
-                } else {
-                    2
-                }
-            }
-            Err(_) => 3,
-        }
-    })
-    .expect("fork");
-    ours.read_exact(&mut [0]).expect("running");
-    // The parent blocks its signals right after the fork: give it that moment.
-    std::thread::sleep(Duration::from_millis(100));
-    parent.signal(Signal::SIGTERM).expect("signal");
-    assert!(parent.wait().expect("wait").success());
-}
-
-#[test]
 fn loop_a_detached_child_has_no_terminal_and_no_descriptors() {
     require_root();
     let keep = tempfile::tempfile().expect("file");
@@ -430,26 +398,4 @@ fn loop_a_detached_child_has_no_terminal_and_no_descriptors() {
 fn loop_a_panicking_child_ends_and_does_not_run_on_as_its_parent() {
     let child = fork_child(|| panic!("as asked")).expect("fork");
     assert_eq!(child.wait().expect("wait").code(), Some(255));
-}
-
-#[test]
-fn loop_exec_replaces_the_child() {
-    let child = fork_child(|| {
-        let none: [(&str, &str); 1] = [("ONLY", "1")];
-        let error = namespace::exec(
-            Path::new("/bin/sh"),
-            &[
-                "odd name",
-                "-c",
-                "test \"$ONLY\" = 1 && test $0 = sh0",
-                "sh0",
-            ],
-            &none,
-        );
-        i32::from(error.is_not_found()) + 1
-    });
-    assert_eq!(child.expect("fork").wait().expect("wait").code(), Some(0));
-    let none: [(&str, &str); 0] = [];
-    let error = namespace::exec(Path::new("/no/such/program"), &["x"], &none);
-    assert!(error.is_not_found(), "{error:?}");
 }

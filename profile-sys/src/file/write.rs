@@ -130,8 +130,8 @@ pub fn append_durable(path: &Path, bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// Gives a file, made with mode 0600 when missing, `bytes` of disk space that are its own. Durable when this returns.
-/// (Without copy-on-write this would reserve for overwriting too; btrfs frees it when the file goes.)
+/// Gives a file, made with mode 0600 when missing, `bytes` of disk space of its own: a reserve that comes back when
+/// the file goes. Durable when this returns.
 ///
 /// # Errors
 /// ENOSPC; the file then has the length it could get.

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -122,19 +122,6 @@ impl FileLock {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
             Err(error) => Err(Error::io(VERB, path, error)),
         }
-    }
-
-    /// Replaces the content of the lock file, for others to read who holds it. Not atomic and not durable:
-    /// readers of it while the lock is held may see part of it, and it means nothing once the lock is free.
-    ///
-    /// # Errors
-    /// ENOSPC and others; the lock stays held.
-    pub fn write_content(&self, bytes: &[u8]) -> Result<()> {
-        fault::point("write", &self.path)?;
-        self.file
-            .set_len(0)
-            .and_then(|()| self.file.write_all_at(bytes, 0))
-            .map_err(|error| Error::io("write", &self.path, error))
     }
 
     /// Says in an attribute of the lock file who holds it: replaced as a whole, and possible on a full disk, where

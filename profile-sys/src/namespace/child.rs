@@ -1,14 +1,13 @@
 //! Children made by fork, in which our own code goes on.
 
-use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -58,7 +57,7 @@ pub fn fork_child_bound(work: impl FnOnce() -> i32) -> Result<Child> {
     fork_child(move || {
         // In this order: a parent that ends before the first line is seen by the second, one that ends
         // after it sends the signal.
-        if die_with_parent().is_err() || has_ended(&parent) {
+        if set_pdeathsig(Signal::SIGKILL).is_err() || has_ended(&parent) {
             return PANICKED;
         }
         drop(parent);
@@ -70,16 +69,6 @@ fn has_ended(process: &OwnedFd) -> bool {
     let mut watched = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
     // A failure to ask is taken for the end: the safe answer for a child that must not outlive its parent.
     !matches!(poll(&mut watched, PollTimeout::ZERO), Ok(0))
-}
-
-/// Lets the kernel kill this process when the thread that forked it ends. A parent that has ended already
-/// goes unnoticed: see [`fork_child_bound`].
-///
-/// # Errors
-/// None that is known.
-pub fn die_with_parent() -> Result<()> {
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)
-        .map_err(|error| Error::io("bind to the parent", "/proc/self", error))
 }
 
 impl Child {
@@ -133,14 +122,10 @@ impl Child {
     fn proc_path(&self) -> String {
         format!("/proc/{}", self.pid)
     }
-
-    pub(super) fn pid(&self) -> Pid {
-        self.pid
-    }
 }
 
 /// The status of an end, `None` for anything else that wait reports.
-pub(super) fn exit_status(status: WaitStatus) -> Option<ExitStatus> {
+fn exit_status(status: WaitStatus) -> Option<ExitStatus> {
     match status {
         WaitStatus::Exited(_, code) => Some(ExitStatus::from_raw(code << 8)),
         WaitStatus::Signaled(_, signal, _) => Some(ExitStatus::from_raw(signal as i32)),
@@ -165,37 +150,4 @@ pub fn reap_until(main: &Child) -> Result<ExitStatus> {
             Err(error) => return Err(Error::io("wait for process", main.proc_path(), error)),
         }
     }
-}
-
-/// Becomes another program: `path`, with arguments (the first is its name) and environment, both complete.
-///
-/// Signals get their default actions back and none is blocked.
-///
-/// # Errors
-/// ENOENT, EACCES, ENOEXEC; it does not return otherwise.
-pub fn exec(
-    path: &Path,
-    arguments: &[impl AsRef<OsStr>],
-    environment: &[(impl AsRef<OsStr>, impl AsRef<OsStr>)],
-) -> Error {
-    use std::os::unix::process::CommandExt;
-    const VERB: &str = "start";
-    if let Err(error) = fault::point(VERB, path) {
-        return error;
-    }
-    if CString::new(path.as_os_str().as_bytes()).is_err() {
-        return Error::BadName {
-            verb: VERB,
-            path: path.to_owned(),
-        };
-    }
-    let mut command = std::process::Command::new(path);
-    if let Some((name, rest)) = arguments.split_first() {
-        command.arg0(name).args(rest);
-    }
-    command
-        .env_clear()
-        .envs(environment.iter().map(|(name, value)| (name, value)));
-    // The standard library resets SIGPIPE and the signal mask, as a new program expects them.
-    Error::io(VERB, path, command.exec())
 }
