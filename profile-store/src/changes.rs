@@ -1,10 +1,13 @@
 //! The changed paths of transactions, kept in the journal so that they outlive the snapshots.
 
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use conffile_diff::attribution::{Reason, Verdict};
 use profile_db::ProfileFile;
 use profile_db::journal::{self, ChangeRow, FileType, Filter, Journal, Transaction};
+use profile_sys::file;
 use profile_sys::tree::{Kind, Meta};
 
 use crate::delta::{Change, ChangeKind};
@@ -51,13 +54,23 @@ pub fn ensure(
     profile: &ProfileFile,
     progress: &mut dyn Progress,
 ) -> Result<()> {
+    // Only what still has its snapshots can be compared: a history of any length costs one listing.
+    let snapshots = pool.layout().snapshots(&profile.id);
+    let present: HashSet<OsString> = match file::exists(&snapshots)? {
+        true => file::list(&snapshots)?.into_iter().collect(),
+        false => HashSet::new(),
+    };
+    let there = |name: &Option<String>| {
+        name.as_ref()
+            .is_some_and(|name| present.contains(OsStr::new(name)))
+    };
     let mut missing = Vec::new();
     let filter = Filter {
         profile: Some(profile.id.clone()),
         ..Filter::default()
     };
     journal.each_transaction(&filter, |transaction| {
-        if transaction.pre.is_some() && transaction.post.is_some() {
+        if there(&transaction.pre) && there(&transaction.post) {
             missing.push(transaction);
         }
         std::ops::ControlFlow::Continue(())
