@@ -139,11 +139,12 @@ fn claims_name(pool: &Pool, id: &ProfileId, name: &str) -> bool {
         .is_ok_and(|value| value.get("name").and_then(serde_json::Value::as_str) == Some(name))
 }
 
-/// Refuses a name that another profile has.
+/// Refuses a name that another profile has, or that is another profile's id: what a user types must
+/// mean one profile.
 fn require_name_free(pool: &Pool, name: &ProfileName) -> Result<()> {
-    let taken = all(pool)?
-        .iter()
-        .any(|(_, profile)| profile.as_ref().is_ok_and(|profile| profile.name == *name));
+    let taken = all(pool)?.iter().any(|(id, profile)| {
+        id.as_str() == name.as_str() || profile.as_ref().is_ok_and(|profile| profile.name == *name)
+    });
     if taken {
         return Err(Error::ProfileExists {
             name: name.to_string(),

@@ -60,38 +60,65 @@ impl Caller {
     pub fn of_hook(hook: u32, started: Started, asker: &Asker) -> Result<Option<Self>> {
         let chain = process::ancestors(hook)?;
         match front_end::recognise(&chain, started) {
-            Some(found) => Self::new(&chain, found, asker).map(Some),
+            Some(found) => Self::new(&chain, found, asker),
             None => Ok(None),
         }
     }
 
-    fn new(chain: &[Info], found: FrontEnd, asker: &Asker) -> Result<Self> {
+    /// The caller in a chain of processes that begins with the one that commits.
+    ///
+    /// # Errors
+    ///
+    /// /proc cannot be read.
+    pub fn of_chain(chain: &[Info], asker: &Asker) -> Result<Option<Self>> {
+        match front_end::recognise(chain, Started::Directly) {
+            Some(found) => Self::new(chain, found, asker),
+            None => Ok(None),
+        }
+    }
+
+    /// A process as the owner of a transaction; `None` when it is gone.
+    ///
+    /// # Errors
+    ///
+    /// /proc cannot be read.
+    pub fn owner_of(pid: u32) -> Result<Option<Owner>> {
+        if process::info(pid)?.is_none() {
+            return Ok(None);
+        }
+        let identity = process::of(pid)?;
+        Ok(Some(Owner {
+            pid: identity.pid,
+            start_time: identity.start_time,
+            pid_ns: identity.pid_ns,
+            boot_id: identity.boot_id,
+            // Only D-Bus tells it. A soft reboot ends every process, and the start time counts
+            // from the boot, so the other four fields still name one process.
+            soft_reboots: 0,
+        }))
+    }
+
+    fn new(chain: &[Info], found: FrontEnd, asker: &Asker) -> Result<Option<Self>> {
         let owner = &chain[found.owner];
-        let identity = process::of(owner.pid)?;
+        let Some(identity) = Self::owner_of(owner.pid)? else {
+            return Ok(None);
+        };
         let uid = uid_of(asker, login_uid()?, owner.uid);
         let passwd = Path::new("/etc/passwd");
         let user = match file::exists(passwd)? {
             true => name_of(&file::read_limited(passwd, PASSWD_LIMIT_BYTES)?, uid),
             false => None,
         };
-        Ok(Self {
+        Ok(Some(Self {
             front_end: found.name,
             grouping: found.grouping,
-            owner: Owner {
-                pid: identity.pid,
-                start_time: identity.start_time,
-                pid_ns: identity.pid_ns,
-                boot_id: identity.boot_id,
-                // Only D-Bus tells it. A soft reboot ends every process, and the start time counts
-                // from the boot, so the other four fields still name one process.
-                soft_reboots: 0,
-            },
+            owner: identity,
             arguments: chain[found.commit].cmdline.clone(),
             commit_pid: chain[found.commit].pid,
             command: redact::command(&front_end::command_line(&owner.cmdline)),
             user: user.or_else(|| Some(uid.to_string())),
             uid: Some(uid),
-        })
+        }))
     }
 }
 

@@ -1,18 +1,17 @@
 //! Bringing the journal up to what is there: what hooks and commands do first.
 
-use profile_db::journal::{
-    Durability, Finish, Journal, NewTransaction, Outcome as Ended, Transaction, TransactionKind,
-};
-use profile_db::model::{Owner, Time, TransactionNumber};
-use profile_db::state::State;
-use profile_sys::process;
-
+use super::caller::Caller;
 use super::notes::{self, About, Left, Note};
 use super::reconcile::{Closed, package_rows, reconcile};
 use super::settled::{Observed, observe};
 use super::{World, reconcile as closing, rows, snapshots};
 use crate::error::Result;
 use crate::pool::PoolLock;
+use profile_db::journal::{
+    Durability, Finish, Journal, NewTransaction, Outcome as Ended, Transaction, TransactionKind,
+};
+use profile_db::model::{Owner, Time, TransactionNumber};
+use profile_db::state::State;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -215,13 +214,8 @@ pub(super) fn finish_record(
 }
 
 fn own_identity() -> Result<Owner> {
-    let identity = process::current()?;
-    Ok(Owner {
-        pid: identity.pid,
-        start_time: identity.start_time,
-        pid_ns: identity.pid_ns,
-        boot_id: identity.boot_id,
-        soft_reboots: 0,
+    Caller::owner_of(std::process::id())?.ok_or_else(|| crate::Error::NeedsRecover {
+        what: "a package change that was found cannot be recorded without /proc".to_owned(),
     })
 }
 

@@ -38,6 +38,7 @@ pub mod reserve;
 pub mod rows;
 pub mod settled;
 pub mod snapshots;
+pub mod unseen;
 mod world;
 
 pub use begin::{Request, Started, begin};
