@@ -396,6 +396,7 @@ fn loop_a_detached_child_has_no_terminal_and_no_descriptors() {
 
 #[test]
 fn loop_a_panicking_child_ends_and_does_not_run_on_as_its_parent() {
+    require_root();
     let child = fork_child(|| panic!("as asked")).expect("fork");
     assert_eq!(child.wait().expect("wait").code(), Some(255));
 }

@@ -12,6 +12,23 @@ fn a_name_may_hold_spaces_and_parentheses() {
     );
 }
 
+proptest::proptest! {
+    #[test]
+    fn never_panics_on_a_status(text in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        // Only that it returns.
+        let _ = Stat::parse(&text);
+    }
+
+    #[test]
+    fn whatever_a_program_is_called_the_fields_behind_are_found(
+        name in "[^\\x00]{0,15}", ppid in 0..u32::MAX, start in 0..u64::MAX,
+    ) {
+        let line = format!("1 ({name}) S {ppid} {} {start} 9 9", "0 ".repeat(16) + "0");
+        let stat = Stat::parse(line.as_bytes()).expect("a whole line");
+        proptest::prop_assert_eq!((stat.comm, stat.ppid, stat.start_time), (name, ppid, start));
+    }
+}
+
 #[test]
 fn refuses_a_short_line() {
     assert_eq!(Stat::parse(b"42 (a) S 7"), None);

@@ -27,7 +27,7 @@ pub struct Pool {
     /// Its loop device.
     pub device: PathBuf,
     _attached: loop_device::Attached,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Pool {
@@ -54,7 +54,7 @@ impl Pool {
             image,
             device,
             _attached: attached,
-            _directory: directory,
+            directory,
         }
     }
 
@@ -80,8 +80,17 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // Also what a failed test left mounted below, in whatever order.
-        while let Ok(()) = mount::unmount_detach(&self.top) {}
+        // Also what a test left mounted, or a failed one could not unmount: last mounted, first unmounted.
+        let Ok(mounts) = profile_sys::mountinfo::read_own() else {
+            return;
+        };
+        let below = |mount: &&profile_sys::mountinfo::Mount| {
+            mount.mount_point.starts_with(self.directory.path())
+        };
+        for mount in mounts.iter().rev().filter(below) {
+            // One that went with another is done.
+            let _ = mount::unmount_detach(&mount.mount_point);
+        }
     }
 }
 
