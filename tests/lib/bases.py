@@ -15,6 +15,8 @@ Acquire::GzipIndexes "true";
 Acquire::Languages "none";
 Acquire::Check-Date "false";
 """
+# Packages that the bases hold in version 1 are upgraded only when a test names the version.
+PREFERENCES = "Package: fpt-dirfile fpt-dirlink\nPin: version 1\nPin-Priority: 600\n"
 REPOSITORY = "/opt/fpt/repo"
 DRESS_VERSION = "2"
 # What our package depends on and minbase lacks.
@@ -90,7 +92,7 @@ def furnished(context, name):
     recipe = _recipe(name)
     raw = bootstrap(context, recipe.suite, recipe.include)
     repo = repository_directory(context)
-    key = _key(DRESS_VERSION, os.path.basename(raw), repository.fingerprint(repo), APT_CONF, catalogue.IN_BASE,
+    key = _key(DRESS_VERSION, os.path.basename(raw), repository.fingerprint(repo), APT_CONF, PREFERENCES, catalogue.IN_BASE,
                recipe.archives)
     return _cached(context, "furnished", name, key, raw, lambda root: _furnish(root, repo, recipe))
 
@@ -146,6 +148,7 @@ def _furnish(root, repo, recipe):
     machine = [line for line in run("apt-config", "dump").text.splitlines()
                if line.startswith(("Acquire::http", "Acquire::https", "Acquire::Check-Valid-Until"))]
     _write(root, "/etc/apt/apt.conf.d/00tests", APT_CONF + "\n".join(machine) + "\n")
+    _write(root, "/etc/apt/preferences.d/tests", PREFERENCES)
     shutil.copytree(repo, root + REPOSITORY)
     if recipe.product or recipe.archives:
         _in_root(root, "apt-get", "-q", "update")

@@ -68,9 +68,9 @@ class Context:
         return image
 
     def sample(self, numbers, count):
-        """All numbers in the long tier, else `count` of them spread evenly."""
+        """All numbers in the long tier, else `count` of them spread evenly, the first and the last among them."""
         numbers = list(numbers)
         if self.long or len(numbers) <= count:
             return numbers
-        step = len(numbers) / count
-        return [numbers[int(i * step)] for i in range(count)]
+        step = (len(numbers) - 1) / (count - 1)
+        return [numbers[round(i * step)] for i in range(count)]

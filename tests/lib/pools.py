@@ -64,7 +64,9 @@ class Pool:
         return self.apt("install", *packages, **options)
 
     def history(self, profile="dev", *args):
-        return self.ok("-p", profile, "history", *args)["transactions"]
+        """The profile's transactions, newest first, without the one that created it."""
+        rows = self.ok("-p", profile, "history", *args)["transactions"]
+        return [row for row in rows if row["kind"] != "create"]
 
     def newest(self, profile="dev"):
         rows = self.history(profile)
@@ -171,6 +173,11 @@ def template(context, name):
     copy_sparse(image, final + ".part")
     os.rename(final + ".part", final)
     return final
+
+
+def small(context, size):
+    """A toy pool of this size, so that it can be filled quickly."""
+    return make(context, context.path("small.img"), _toy_tar(context), floor=1 << 14, size=size)
 
 
 def copy_of(context, name):

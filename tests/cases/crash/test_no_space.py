@@ -2,7 +2,7 @@
 
 import os
 
-from lib import crash, expect
+from lib import crash, expect, pools
 from lib.process import run_ok
 
 
@@ -34,9 +34,7 @@ def test_reset(t):
 
 
 def test_delete_works_on_a_full_pool(t):
-    pool = t.pool("toy")
-    with pool.top() as top:
-        run_ok("btrfs", "filesystem", "resize", "600M", top)
+    pool = pools.small(t, "768M")
     pool.ok("create", "other")
     _fill(pool)
     expect.status(pool.fp("--yes", "delete", "other"), 0)
@@ -44,18 +42,14 @@ def test_delete_works_on_a_full_pool(t):
 
 
 def test_reading_works_on_a_full_pool(t):
-    pool = t.pool("toy")
-    with pool.top() as top:
-        run_ok("btrfs", "filesystem", "resize", "600M", top)
+    pool = pools.small(t, "768M")
     _fill(pool)
     for verb in (("list",), ("info", "dev"), ("pool", "info"), ("-p", "dev", "history"), ("pool", "check")):
         expect.status(pool.fp(*verb), 0)
 
 
 def test_create_on_a_full_pool_says_so_or_works(t):
-    pool = t.pool("toy")
-    with pool.top() as top:
-        run_ok("btrfs", "filesystem", "resize", "600M", top)
+    pool = pools.small(t, "768M")
     _fill(pool)
     answer = pool.fp("create", "other")
     expect.that(answer.status in (0, 1), answer)
