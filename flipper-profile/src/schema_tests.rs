@@ -31,7 +31,7 @@ fn schemas() -> Schemas {
 fn check(schemas: &Schemas, schema: &Value, value: &Value, place: &str) {
     for (keyword, rule) in schema.as_object().unwrap() {
         match keyword.as_str() {
-            "$schema" | "$id" | "$defs" | "title" | "description" => {}
+            "$schema" | "$defs" | "title" | "description" => {}
             "$ref" => {
                 let (file, name) = rule.as_str().unwrap().split_once("#/$defs/").unwrap();
                 check(schemas, &schemas[file]["$defs"][name], value, place);
@@ -218,6 +218,13 @@ fn a_line_of_progress_is_described() {
 fn the_schemas_name_themselves() {
     for (name, schema) in schemas() {
         let verb = name.trim_end_matches(".json");
-        assert_eq!(schema["$id"], envelope::schema(verb));
+        // An "$id" would turn the references between the files into addresses that nobody serves.
+        assert!(schema.get("$id").is_none(), "{name}");
+        if verb != "common" {
+            assert_eq!(
+                schema["properties"]["schema"]["const"],
+                envelope::schema(verb)
+            );
+        }
     }
 }

@@ -115,7 +115,7 @@ fn bring_back(pool: &Pool, deletion: &Transaction, check: bool) -> Result<Outcom
     if check {
         report
             .notes
-            .push(format!("the profile {} would come back", deletion.profile));
+            .push(format!("The profile {} would come back.", deletion.profile));
         return Ok(report.into());
     }
     let _lock = pool.lock()?;
@@ -133,7 +133,7 @@ fn bring_back(pool: &Pool, deletion: &Transaction, check: bool) -> Result<Outcom
         .map(TransactionNumber::get);
     report
         .notes
-        .push(format!("the profile '{}' is back", profile.name));
+        .push(format!("The profile '{}' is back.", profile.name));
     Ok(report.into())
 }
 

@@ -1,6 +1,6 @@
 //! Tables: drawn on a terminal, plain aligned columns everywhere else.
 
-use comfy_table::{CellAlignment, ContentArrangement, presets};
+use comfy_table::{CellAlignment, ContentArrangement, TableComponent, presets};
 
 use super::Style;
 
@@ -43,7 +43,7 @@ impl Table {
         }
     }
 
-    /// As [`Table::render`] without the headings, for a table that goes on.
+    /// As [`Table::render`], for a table that goes on: plain columns have no headings then.
     pub fn render_rows(&self, style: &Style) -> String {
         if style.terminal {
             self.drawn(style)
@@ -54,7 +54,10 @@ impl Table {
 
     fn drawn(&self, style: &Style) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_preset(presets::NOTHING);
+        // One line below the headings and none between rows: twice as many fit on a screen.
+        table.set_style(TableComponent::HeaderLines, '─');
+        table.set_style(TableComponent::MiddleHeaderIntersections, '─');
         if let Some(width) = style.width {
             table.set_content_arrangement(ContentArrangement::Dynamic);
             table.set_width(width);

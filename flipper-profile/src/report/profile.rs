@@ -179,7 +179,7 @@ impl Human for Profiles {
                 ("ID", Side::Left),
                 ("KIND", Side::Left),
                 ("BASE", Side::Left),
-                ("N", Side::Right),
+                ("TRANSACTIONS", Side::Right),
                 ("LAST COMMAND", Side::Left),
             ]);
             for row in &self.profiles {
@@ -279,8 +279,8 @@ in use        it is entered
     #[test]
     fn a_list_shows_what_cannot_be_read() {
         let expected = "\
-NAME  ID        KIND  BASE  N  LAST COMMAND
-tv    k3j2h1g0  user  13.2  3  apt install nginx
+NAME  ID        KIND  BASE  TRANSACTIONS  LAST COMMAND
+tv    k3j2h1g0  user  13.2             3  apt install nginx
 zzzzzzzz cannot be read: profile.json ends too early
 ";
         assert_eq!(samples::profiles().human(&Style::plain()), expected);
