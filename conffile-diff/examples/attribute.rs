@@ -19,6 +19,7 @@ struct Database {
     bytes: Vec<u8>,
     status: Status,
     info: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    ucf: Vec<(String, Vec<u8>)>,
 }
 
 fn read(root: &Path) -> Database {
@@ -33,10 +34,12 @@ fn read(root: &Path) -> Database {
             kinds.entry(name.kind).or_default().extend(text);
         }
     }
+    let ucf = std::fs::read(root.join("var/lib/ucf/registry")).unwrap_or_default();
     Database {
         bytes,
         status,
         info: found,
+        ucf: info::parse_ucf_registry(&ucf),
     }
 }
 
@@ -137,6 +140,10 @@ fn attribution(databases: &[&Database], names: &HashSet<&str>) -> Attribution {
                     .into_iter()
                     .flatten(),
             );
+            let registered = database.ucf.iter().filter(|(name, _)| name == package);
+            entry
+                .conffiles
+                .extend(registered.map(|(_, path)| path.clone()));
             for kind in ["preinst", "postinst", "prerm", "postrm", "config"] {
                 entry.texts.extend(kinds.get(kind).cloned());
             }

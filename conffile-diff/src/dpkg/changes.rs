@@ -249,9 +249,14 @@ fn same_version(
     before: &Package,
     after: &Package,
 ) -> Option<Action> {
-    if hints.reinstalled.contains(&after.name, &after.architecture)
-        || body(old, before) != body(new, after)
-    {
+    if hints.reinstalled.contains(&after.name, &after.architecture) {
+        return Some(Action::Reinstall);
+    }
+    // Nearly every package of a transaction: not touched at all.
+    if before.stanza(old.bytes) == after.stanza(new.bytes) {
+        return None;
+    }
+    if body(old, before) != body(new, after) {
         return Some(Action::Reinstall);
     }
     (before.state != after.state).then_some(Action::Configure)

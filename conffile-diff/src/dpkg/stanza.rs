@@ -1,9 +1,9 @@
 //! Splits a control file into stanzas and fields without copying it.
 //!
 //! Hand-split instead of deb822-lossless, for two measured reasons: the hooks of every apt run
-//! read the whole status file, and deb822-lossless needs 2.1 ms for 500 packages where this
-//! needs 0.2 (`tests/speed.rs` prints today's numbers); and it refuses a file with one byte
-//! that is not UTF-8, where dpkg reads on. It stays in use where it is sound: [`super::edit`].
+//! read the whole status file, and deb822-lossless takes several times as long (`tests/speed.rs`
+//! measures both); and it refuses a file with one byte that is not UTF-8, where dpkg reads on.
+//! It stays in use where it is sound: [`super::edit`].
 
 use std::ops::Range;
 
@@ -49,10 +49,28 @@ impl Iterator for Stanzas<'_> {
 
 /// Offset just after the line that starts at `start`.
 fn line_end(bytes: &[u8], start: usize) -> usize {
+    find_newline(&bytes[start..]).map_or(bytes.len(), |length| start + length + 1)
+}
+
+/// Where the first line ends, eight bytes at a time: half the work of a parse is this search.
+fn find_newline(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let words = bytes.chunks_exact(8).map(|chunk| {
+        let mut word = [0; 8];
+        word.copy_from_slice(chunk);
+        u64::from_ne_bytes(word)
+    });
+    let skipped = words.take_while(|word| {
+        // A byte of the difference is zero where a line ends; which one is found below.
+        let difference = word ^ (ONES * u64::from(b'\n'));
+        difference.wrapping_sub(ONES) & !difference & HIGHS == 0
+    });
+    let start = 8 * skipped.count();
     bytes[start..]
         .iter()
         .position(|&byte| byte == b'\n')
-        .map_or(bytes.len(), |length| start + length + 1)
+        .map(|length| start + length)
 }
 
 fn line_is_empty(bytes: &[u8], start: usize) -> bool {
@@ -145,6 +163,16 @@ mod tests {
         let text = b"\n\nA: 1\nB: 2\n\n\nA: 3";
         let ranges: Vec<_> = stanzas(text).collect();
         assert_eq!(ranges, [2..12, 14..18]);
+    }
+
+    #[test]
+    fn finds_the_end_of_a_line_wherever_it_is() {
+        for length in 0..40 {
+            let mut text = vec![b'\x0b'; length];
+            assert_eq!(find_newline(&text), None);
+            text.extend(b"\n\n \n");
+            assert_eq!(find_newline(&text), Some(length));
+        }
     }
 
     #[test]

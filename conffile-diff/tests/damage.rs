@@ -1,0 +1,153 @@
+//! Damages realistic inputs of every parser, the same way each time, and expects no panic.
+//!
+//! A coverage-guided fuzzer needs nothing more than these targets: with cargo-fuzz its whole
+//! entry is `fuzz_target!(|bytes: &[u8]| conffile_diff::dpkg::Status::parse(bytes).map(drop))`
+//! and so on, one for each function of [`TARGETS`]; the samples below are its corpus.
+
+use std::time::{Duration, Instant};
+
+use conffile_diff::attribution::{Attribution, Change, ChangedPath, PackageFacts};
+use conffile_diff::dpkg::changes::{Side, compare_versions};
+use conffile_diff::dpkg::{AutoMarks, Hints, Status, changes, edit, history_log, info, notices};
+use conffile_diff::text;
+
+const STATUS: &[u8] = b"Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nSource: glibc (2.41-12)\nVersion: 2.41-12\nConfig-Version: 2.36-9\nConffiles:\n /etc/ld.so.conf.d/x86_64-linux-gnu.conf d4e7a7b88a71b5ffd9e2644e71a0cfab\n /etc/with blank newconffile obsolete remove-on-upgrade\nDescription: GNU C Library\n Contains \xe9 bytes.\n .\n End.\n\nPackage: nginx\nStatus: hold reinstreq half-configured\nArchitecture: all\nVersion: 1:1.26.3-3~deb13u1\n\n";
+const HISTORY: &[u8] = b"\nStart-Date: 2026-11-21  08:01:02\nCommandline: apt-get install nginx\nRequested-By: anna (1000)\nInstall: nginx:amd64 (1.26.3-3), libx:amd64 (1, automatic)\nUpgrade: a:amd64 (1, 2)\nPurge: cc:amd64 ()\nError: Sub-process\nEnd-Date: 2026-11-21  08:01:20\n";
+const STATES: &[u8] = b"Package: nginx\nArchitecture: amd64\nAuto-Installed: 1\n\nPackage: jq\nArchitecture: amd64\nAuto-Installed: 0\n";
+const LIST: &[u8] = b"/.\n/etc\n/etc/nginx\n/etc/nginx/nginx.conf\n/usr/share/doc/x\n";
+const SCRIPT: &[u8] = b"#!/bin/sh\nset -e\nif [ \"$1\" = configure ]; then\n  mkdir -p \"$DPKG_ROOT/var/lib/x/y\"\n  echo a > /etc/mailname\nfi\n";
+
+/// A parser, with an input that takes it far.
+type Target = (&'static str, &'static [u8], fn(&[u8]));
+
+const TARGETS: [Target; 8] = [
+    ("status", STATUS, |bytes| {
+        let original = Status::parse(STATUS).expect("the sample is valid");
+        let Ok(damaged) = Status::parse(bytes) else {
+            return;
+        };
+        let auto = AutoMarks::default();
+        let old = Side {
+            status: &original,
+            bytes: STATUS,
+            auto: &auto,
+        };
+        let new = Side {
+            status: &damaged,
+            bytes,
+            auto: &auto,
+        };
+        assert!(changes(old, new, &Hints::default()).len() <= notices(old, new).len());
+        assert!(notices(new, new).is_empty());
+    }),
+    ("extended_states", STATES, |bytes| {
+        if let Ok(marks) = AutoMarks::parse(bytes) {
+            assert!(
+                marks
+                    .iter()
+                    .all(|(name, architecture)| marks.is_auto(name, architecture))
+            );
+        }
+    }),
+    ("history_log", HISTORY, |bytes| {
+        assert_eq!(history_log::last(bytes), history_log::entries(bytes).pop());
+    }),
+    ("info", LIST, |bytes| {
+        assert!(info::parse_list(bytes).iter().all(|path| path[0] == b'/'));
+        info::parse_conffiles(bytes);
+        info::parse_ucf_registry(bytes);
+        info::parse_name(bytes);
+    }),
+    ("edit", STATUS, |bytes| {
+        let stanza = bytes
+            .split(|&byte| byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        if let Ok(edited) = edit::set_field(stanza, "Status", "install ok installed") {
+            assert!(!edited.is_empty());
+        }
+    }),
+    ("text", SCRIPT, |bytes| {
+        let same = text::difference(SCRIPT, bytes, "a", "b") == text::Difference::Same;
+        assert_eq!(same, SCRIPT == bytes);
+    }),
+    ("versions", b"1:2.36-9+deb12u7~rc1", |bytes| {
+        let version = String::from_utf8_lossy(bytes);
+        let order = compare_versions(&version, "1:2.36-9");
+        assert_eq!(compare_versions("1:2.36-9", &version), order.reverse());
+    }),
+    ("attribution", SCRIPT, |bytes| {
+        let facts = PackageFacts {
+            name: "x".into(),
+            paths: info::parse_list(bytes),
+            texts: vec![bytes.to_vec()],
+            ..PackageFacts::default()
+        };
+        let attribution = Attribution::new(vec![facts], [bytes]);
+        let changed: Vec<ChangedPath<'_>> = bytes
+            .split(|&byte| byte == b' ')
+            .map(|path| ChangedPath {
+                path,
+                change: Change::Added,
+                directory: path.len() % 2 == 0,
+            })
+            .collect();
+        assert_eq!(attribution.judge(&changed).len(), changed.len());
+    }),
+];
+
+/// Numbers that look random and are the same in every run (Knuth's MMIX generator).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit.max(1)
+    }
+}
+
+fn damage(sample: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+    let mut bytes = sample.to_vec();
+    for _ in 0..=numbers.below(5) {
+        let at = numbers.below(bytes.len());
+        match numbers.below(5) {
+            0 => bytes.truncate(at),
+            1 => bytes.insert(at.min(bytes.len()), numbers.below(256) as u8),
+            2 if !bytes.is_empty() => drop(bytes.remove(at)),
+            3 => {
+                // Pieces of the input itself reach further than any byte.
+                let piece = at..(at + numbers.below(30)).min(bytes.len());
+                let piece = bytes[piece].to_vec();
+                let to = numbers.below(bytes.len());
+                bytes.splice(to..to, piece);
+            }
+            _ if !bytes.is_empty() => {
+                const WORTH_TRYING: &[u8] = b"\n :/.-\0\xff,()0\t";
+                bytes[at] = WORTH_TRYING[numbers.below(WORTH_TRYING.len())];
+            }
+            _ => {}
+        }
+    }
+    bytes
+}
+
+#[test]
+fn no_parser_panics_on_damaged_input() {
+    const ROUNDS: usize = 3000;
+    // A slow machine does fewer rounds rather than hold up everything after them.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut numbers = Numbers(1);
+    for (name, sample, target) in TARGETS {
+        target(sample);
+        target(b"");
+        let mut rounds = 0;
+        while rounds < ROUNDS && (rounds < 100 || Instant::now() < deadline) {
+            target(&damage(sample, &mut numbers));
+            rounds += 1;
+        }
+        println!("{name}: {rounds} rounds");
+    }
+}
