@@ -47,8 +47,9 @@ use lease::Look;
 
 /// Exit status of `run` for a failure of its own, as env(1) has it.
 pub const OWN_FAILURE: u8 = 125;
-/// How long a holder may take to start or to end before an entry gives up.
-const SETTLE: Duration = Duration::from_secs(30);
+/// How long a holder may take to start or to end before an entry gives up. Its end writes to the disk
+/// what is not written yet, which takes its time on a card.
+const SETTLE: Duration = Duration::from_secs(120);
 /// Pause between two looks at a holder that is starting or dying.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How often a holder may vanish under an entry before it gives up.
