@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::output::units::parse_size;
 
@@ -159,8 +159,14 @@ pub enum PoolCommand {
     Check(PoolCheck),
     /// Bring a pool to the newest form
     ///
-    /// Lists first which tools could not use the result.
+    /// Lists the versions of this tool in the bases and profiles of the pool, and which of them could
+    /// not use the result.
     Upgrade(PoolUpgrade),
+    /// Collect what nothing needs any more
+    ///
+    /// Deleted profiles and what they kept, states that a reset replaced, and what interrupted
+    /// commands left. After it, undo cannot bring a deleted profile back.
+    Gc(PoolGc),
 }
 
 /// `pool create`
@@ -199,6 +205,14 @@ pub struct PoolCheck {
 #[derive(Debug, Args)]
 pub struct PoolUpgrade {
     /// Only list who could not read the result
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `pool gc`
+#[derive(Debug, Args)]
+pub struct PoolGc {
+    /// Only list what would be collected
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -446,6 +460,25 @@ fn parse_setting(word: &str) -> Result<(String, String), String> {
     }
 }
 
+/// The command line without what is hidden, for pages and completions.
+pub fn visible() -> clap::Command {
+    let whole = Cli::command();
+    let verbs: Vec<clap::Command> = whole
+        .get_subcommands()
+        .filter(|verb| !verb.is_hide_set())
+        .cloned()
+        .collect();
+    let about = whole.get_about().cloned().unwrap_or_default();
+    let long_about = whole.get_long_about().cloned().unwrap_or_default();
+    clap::Command::new("flipper-profile")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(about)
+        .long_about(long_about)
+        .args(whole.get_arguments())
+        .subcommands(verbs)
+        .subcommand_required(true)
+}
+
 impl Command {
     /// The verb's words joined by a dash, as in the schema's name.
     pub fn verb(&self) -> &'static str {
@@ -454,6 +487,7 @@ impl Command {
             Self::Pool(PoolCommand::Info) => "pool-info",
             Self::Pool(PoolCommand::Check(_)) => "pool-check",
             Self::Pool(PoolCommand::Upgrade(_)) => "pool-upgrade",
+            Self::Pool(PoolCommand::Gc(_)) => "pool-gc",
             Self::Base(BaseCommand::Add(_)) => "base-add",
             Self::Base(BaseCommand::List) => "base-list",
             Self::Base(BaseCommand::Info(_)) => "base-info",

@@ -1,5 +1,3 @@
-use clap::{CommandFactory, Parser};
-
 use super::*;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {

@@ -113,6 +113,7 @@ fn all_samples() -> Vec<(&'static str, Box<dyn Report>)> {
         boxed("pool-info", Box::new(samples::pool_info())),
         boxed("pool-check", Box::new(samples::pool_check())),
         boxed("pool-upgrade", Box::new(samples::upgraded())),
+        boxed("pool-gc", Box::new(samples::collected())),
         boxed("base-add", Box::new(samples::base_added())),
         boxed("base-list", Box::new(samples::bases())),
         boxed("base-info", Box::new(samples::base())),

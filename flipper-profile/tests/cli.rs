@@ -73,6 +73,7 @@ const LINES: &[&[&str]] = &[
     &["pool", "info"],
     &["pool", "check"],
     &["pool", "upgrade"],
+    &["pool", "gc"],
     &["base", "add", "13", "--from-tar", "/nowhere.tar"],
     &["base", "list"],
     &["base", "info", "13"],

@@ -4,14 +4,16 @@ use std::os::unix::ffi::OsStrExt;
 
 use profile_db::model::Time;
 use profile_store::pool::{self, CreateOptions};
-use profile_store::{base, check, profile};
+use profile_store::upgrade::{self, Holder};
+use profile_store::{base, check, gc, profile};
 use profile_sys::btrfs;
 
-use crate::cli::{PoolCheck, PoolCommand, PoolCreate, PoolUpgrade};
+use crate::cli::{PoolCheck, PoolCommand, PoolCreate, PoolGc, PoolUpgrade};
 use crate::commands::Outcome;
 use crate::context::{Context, Result};
 use crate::output::encode::JsonPath;
-use crate::report::pool::{Checked, Created, Format, Info, Problem, Upgraded};
+use crate::output::units;
+use crate::report::pool::{Checked, Collected, Created, Format, Info, Problem, Tool, Upgraded};
 
 /// Runs one of the verbs.
 ///
@@ -24,6 +26,7 @@ pub fn run(verb: &PoolCommand, context: &Context) -> Result<Outcome> {
         PoolCommand::Info => info(context),
         PoolCommand::Check(arguments) => check(arguments, context),
         PoolCommand::Upgrade(arguments) => upgrade(arguments, context),
+        PoolCommand::Gc(arguments) => collect(arguments, context),
     }
 }
 
@@ -113,10 +116,48 @@ fn upgrade(arguments: &PoolUpgrade, context: &Context) -> Result<Outcome> {
         // Refused where this version may only read.
         drop(pool.lock()?);
     }
+    let tool = |reader: upgrade::Reader| Tool {
+        place: match reader.holder {
+            Holder::Base(version) => format!("base {version}"),
+            Holder::Profile(name) => format!("profile {name}"),
+        },
+        version: reader.version,
+    };
+    let tools = upgrade::readers(&pool)?.into_iter().map(tool).collect();
     Ok(Upgraded {
         features: Vec::new(),
         readers: Vec::new(),
+        tools,
         changed: false,
+    }
+    .into())
+}
+
+fn collect(arguments: &PoolGc, context: &Context) -> Result<Outcome> {
+    let pool = context.pool()?;
+    let found = gc::collect(&pool, arguments.dry_run, context.progress().as_mut())?;
+    let mut collected: Vec<String> = found
+        .trash
+        .iter()
+        .map(|number| format!("what transaction {number} deleted or replaced"))
+        .collect();
+    collected.extend(
+        found
+            .former_profiles
+            .iter()
+            .map(|id| format!("the snapshots of the former profile {id}")),
+    );
+    if found.staging > 0 {
+        collected.push(units::count(
+            found.staging as u64,
+            "piece of an interrupted change",
+            "pieces of interrupted changes",
+        ));
+    }
+    Ok(Collected {
+        collected,
+        kept: found.kept,
+        dry_run: arguments.dry_run,
     }
     .into())
 }

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use crate::cli;
 use crate::context::Result;
 use crate::generate::man::write;
 
@@ -31,7 +30,7 @@ pub fn generate(directory: &Path) -> Result<Vec<PathBuf>> {
 /// One shell's script.
 pub fn script(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "flipper-profile", &mut script);
+    clap_complete::generate(shell, &mut cli::visible(), "flipper-profile", &mut script);
     script
 }
 
@@ -46,6 +45,7 @@ mod tests {
             for word in ["history", "acknowledge", "inode-floor"] {
                 assert!(script.contains(word), "{name} does not know {word}");
             }
+            assert!(!script.contains("generate"), "{name} knows what is hidden");
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man;
 use profile_store::Exit;
 
-use crate::cli::Cli;
+use crate::cli;
 use crate::context::Result;
 use crate::failure::Failure;
 use crate::generate::pages;
@@ -28,7 +28,7 @@ pub fn generate(directory: &Path) -> Result<Vec<PathBuf>> {
 
 /// Names and contents of all pages.
 pub fn pages() -> Vec<(String, Vec<u8>)> {
-    let mut command = Cli::command();
+    let mut command = cli::visible();
     // Propagates the global options into the verbs.
     command.build();
     let mut pages = Vec::new();

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use clap::Parser;
 
 use super::*;
+use crate::cli::Cli;
 
 fn text_of(name: &str) -> String {
     let page = pages().into_iter().find(|(page, _)| page == name);

@@ -59,6 +59,13 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             "flipper-profile pool upgrade --dry-run",
         )],
     ),
+    (
+        "pool-gc",
+        &[(
+            "See what would be collected",
+            "flipper-profile pool gc --dry-run",
+        )],
+    ),
     ("base", &[("See the bases", "flipper-profile base list")]),
     (
         "base-add",

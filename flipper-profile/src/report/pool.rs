@@ -191,13 +191,21 @@ impl Human for Checked {
     }
 }
 
-/// Someone who could not read the pool after an upgrade.
-#[derive(Debug, Serialize)]
-pub struct Reader {
-    /// What: a base, a profile.
-    pub what: String,
-    /// Its tool's version, where known.
+/// A version of this tool somewhere in the pool.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tool {
+    /// Where it is installed: a base, a profile.
+    #[serde(rename = "what")]
+    pub place: String,
+    /// Its version; `None` where it is not installed.
     pub version: Option<String>,
+}
+
+impl Tool {
+    fn line(&self) -> String {
+        let version = self.version.as_deref().unwrap_or("not installed");
+        format!("{}: {}", escape::text(&self.place), escape::text(version))
+    }
 }
 
 /// `pool upgrade`.
@@ -206,25 +214,61 @@ pub struct Upgraded {
     /// Features that the upgrade adds.
     pub features: Vec<String>,
     /// Who cannot read the result.
-    pub readers: Vec<Reader>,
+    pub readers: Vec<Tool>,
+    /// Every base and profile with its version of this tool.
+    pub tools: Vec<Tool>,
     /// Whether the pool was changed.
     pub changed: bool,
 }
 
 impl Human for Upgraded {
     fn human(&self, _style: &Style) -> String {
-        if self.features.is_empty() {
-            return "The pool has the newest form already.\n".into();
+        let mut text = match (self.features.as_slice(), self.changed) {
+            ([], _) => "The pool has the newest form already.\n".to_owned(),
+            (features, true) => format!("Added: {}.\n", escape::text(&features.join(", "))),
+            (features, false) => format!("Would add: {}.\n", escape::text(&features.join(", "))),
+        };
+        for (title, list) in [
+            ("cannot read it", &self.readers),
+            ("versions of this tool", &self.tools),
+        ] {
+            if !list.is_empty() {
+                text.push_str(&format!("{title}:\n"));
+            }
+            for tool in list {
+                text.push_str(&format!("  {}\n", tool.line()));
+            }
         }
-        let verb = if self.changed { "Added" } else { "Would add" };
-        let mut text = format!("{verb}: {}.\n", escape::text(&self.features.join(", ")));
-        for reader in &self.readers {
-            let version = reader.version.as_deref().unwrap_or("of unknown version");
-            text.push_str(&format!(
-                "cannot read it: {} ({})\n",
-                escape::text(&reader.what),
-                escape::text(version)
-            ));
+        text
+    }
+}
+
+/// `pool gc`.
+#[derive(Debug, Serialize)]
+pub struct Collected {
+    /// What was, or would be, collected.
+    pub collected: Vec<String>,
+    /// What was kept because it cannot be told, or is in use.
+    pub kept: Vec<String>,
+    /// Whether it was only looked.
+    pub dry_run: bool,
+}
+
+impl Human for Collected {
+    fn human(&self, _style: &Style) -> String {
+        let verb = if self.dry_run {
+            "would collect"
+        } else {
+            "collected"
+        };
+        let mut text = String::new();
+        for (title, list) in [(verb, &self.collected), ("kept", &self.kept)] {
+            for item in list {
+                text.push_str(&format!("{title}: {}\n", escape::text(item)));
+            }
+        }
+        if text.is_empty() {
+            text.push_str("Nothing to collect.\n");
         }
         text
     }
@@ -252,6 +296,29 @@ transactions  14
 format        version 1
 ";
         assert_eq!(samples::pool_info().human(&Style::plain()), expected);
+    }
+
+    #[test]
+    fn an_upgrade_tells_who_is_left_behind() {
+        let expected = "\
+Added: a.
+cannot read it:
+  base 13.2: 0.1.0
+versions of this tool:
+  base 13.2: 0.1.0
+  profile tv: not installed
+";
+        assert_eq!(samples::upgraded().human(&Style::plain()), expected);
+    }
+
+    #[test]
+    fn gc_tells_what_went_and_what_stayed() {
+        let mut collected = samples::collected();
+        let expected = "would collect: what transaction 5 deleted or replaced\nkept: trash x\n";
+        assert_eq!(collected.human(&Style::plain()), expected);
+        collected.collected.clear();
+        collected.kept.clear();
+        assert_eq!(collected.human(&Style::plain()), "Nothing to collect.\n");
     }
 
     #[test]

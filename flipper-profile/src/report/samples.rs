@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::base::{Added, Base, Bases, Removed};
 use super::change::{Change, Diff, TextDiff};
-use super::pool::{Checked, Created, Format, Info, Problem, Reader, Upgraded};
+use super::pool::{Checked, Collected, Created, Format, Info, Problem, Tool, Upgraded};
 use super::profile::{Done, Profile, Profiles, Row, Unreadable};
 use super::recover::{Action, Recovered};
 use super::status::Status;
@@ -51,13 +51,27 @@ pub fn pool_created() -> Created {
 }
 
 pub fn upgraded() -> Upgraded {
+    let base = Tool {
+        place: "base 13.2".into(),
+        version: Some("0.1.0".into()),
+    };
+    let profile = Tool {
+        place: "profile tv".into(),
+        version: None,
+    };
     Upgraded {
         features: vec!["a".into()],
-        readers: vec![Reader {
-            what: "base 13.2".into(),
-            version: Some("0.1.0".into()),
-        }],
+        readers: vec![base.clone()],
+        tools: vec![base, profile],
         changed: true,
+    }
+}
+
+pub fn collected() -> Collected {
+    Collected {
+        collected: vec!["what transaction 5 deleted or replaced".into()],
+        kept: vec!["trash x".into()],
+        dry_run: true,
     }
 }
 
