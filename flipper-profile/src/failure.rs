@@ -185,7 +185,9 @@ fn path_of(error: &profile_store::Error) -> Option<&Path> {
     use profile_store::Error as Store;
     match error {
         Store::Sys(error) => path_of_effect(error),
-        Store::PackageDatabase { path, .. }
+        Store::Journal(error) => path_of_journal(error),
+        Store::PoolPart { path, .. }
+        | Store::PackageDatabase { path, .. }
         | Store::PoolMissing { path }
         | Store::PoolNotBtrfs { path, .. }
         | Store::PoolForeign { path }
@@ -202,6 +204,25 @@ fn path_of(error: &profile_store::Error) -> Option<&Path> {
         | Store::SessionFile { path, .. } => Some(path),
         Store::Delta { to, .. } => Some(to),
         Store::RollbackFailed { failed, .. } => path_of(failed),
+        _ => None,
+    }
+}
+
+fn path_of_journal(error: &profile_db::journal::Error) -> Option<&Path> {
+    use profile_db::journal::Error as Journal;
+    match error {
+        Journal::Missing { path }
+        | Journal::Exists { path }
+        | Journal::NotAJournal { path, .. }
+        | Journal::Format { path, .. }
+        | Journal::OpenedReadOnly { path, .. }
+        | Journal::Locked { path, .. }
+        | Journal::NoSpace { path, .. }
+        | Journal::ReadOnlyFilesystem { path, .. }
+        | Journal::Damaged { path, .. }
+        | Journal::Malformed { path, .. }
+        | Journal::File { path, .. }
+        | Journal::Sqlite { path, .. } => Some(path),
         _ => None,
     }
 }
