@@ -25,11 +25,13 @@ const NO_LOGIN: u32 = u32::MAX;
 pub fn current() -> Result<Actor> {
     let identity = profile_sys::process::current()?;
     let uid = person();
-    // A user that no database knows is recorded by number.
+    // The user of a host may be unknown inside a profile: then sudo's word, else the number.
     let name = User::from_uid(Uid::from_raw(uid))
         .ok()
         .flatten()
-        .map_or_else(|| uid.to_string(), |user| user.name);
+        .map(|user| user.name)
+        .or_else(|| named_by_sudo(uid))
+        .unwrap_or_else(|| uid.to_string());
     Ok(Actor {
         command: redact::command(&spoken(env::args_os())),
         user: Some(name),
@@ -61,6 +63,14 @@ fn person() -> u32 {
             .filter(|uid| *uid != NO_LOGIN)
     };
     named.or_else(login).unwrap_or_else(|| getuid().as_raw())
+}
+
+/// The name that sudo gives to this user, when it was sudo that told the number.
+fn named_by_sudo(uid: u32) -> Option<String> {
+    let told = env::var("SUDO_UID").ok()?.trim().parse() == Ok(uid);
+    env::var("SUDO_USER")
+        .ok()
+        .filter(|name| told && !name.is_empty())
 }
 
 /// The command line as it was typed, the program by its name alone.
