@@ -7,7 +7,7 @@
 use super::is_below;
 
 /// Directories, or files, that hold the administrator's own settings.
-const PLACES: [&str; 26] = [
+const PLACES: &[&str] = &[
     // Sources, keys and pins of apt.
     "/etc/apt/sources.list",
     "/etc/apt/keyrings",
@@ -30,6 +30,22 @@ const PLACES: [&str; 26] = [
     "/etc/hosts",
     "/etc/resolv.conf",
     "/etc/sudoers",
+    // Settings of the whole machine that its first packages made once and people edit.
+    "/etc/environment",
+    "/etc/issue",
+    "/etc/issue.net",
+    "/etc/modules",
+    "/etc/motd",
+    "/etc/profile",
+    "/etc/sysctl.conf",
+    // What running services write down by themselves, whatever package is at work.
+    "/var/lib/systemd/backlight",
+    "/var/lib/systemd/coredump",
+    "/var/lib/systemd/linger",
+    "/var/lib/systemd/random-seed",
+    "/var/lib/systemd/rfkill",
+    "/var/lib/systemd/timers",
+    "/var/lib/systemd/timesync",
     // Jobs of people.
     "/etc/crontab",
     "/var/spool/cron",
@@ -83,6 +99,20 @@ const COMMON: [&str; 30] = [
 /// Whether the path is, or is in, a place of the administrator.
 pub fn is_place(path: &[u8]) -> bool {
     PLACES.iter().any(|place| is_below(path, place.as_bytes())) || is_personal(path)
+}
+
+/// Whether the file is one that many maintainer scripts read and none writes.
+///
+/// postfix looks into `/etc/hostname` to guess its mail name; that it names the file is no sign
+/// that it changed it.
+pub fn is_read_by_scripts(path: &[u8]) -> bool {
+    const READ: [&[u8]; 4] = [
+        b"/etc/crypttab",
+        b"/etc/fstab",
+        b"/etc/hostname",
+        b"/etc/hosts",
+    ];
+    READ.contains(&path)
 }
 
 /// Whether the path is below a directory that holds no packages' files.

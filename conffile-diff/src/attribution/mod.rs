@@ -134,6 +134,8 @@ impl Verdict {
 #[derive(Debug)]
 pub struct Attribution {
     names: Vec<String>,
+    /// How many of them were changed; those after them were triggered only.
+    changed: usize,
     owned: HashMap<Vec<u8>, usize>,
     conffiles: HashMap<Vec<u8>, usize>,
     /// Owned paths that packages outside the transaction own as well.
@@ -152,13 +154,19 @@ impl Attribution {
     ) -> Attribution {
         let mut attribution = Attribution {
             names: Vec::with_capacity(packages.len()),
+            changed: 0,
             owned: HashMap::new(),
             conffiles: HashMap::new(),
             shared: HashSet::new(),
             called: HashMap::new(),
             named: Named::default(),
         };
-        for package in packages {
+        // Texts of packages that were changed come first: of two that name a path, the first is
+        // taken for its author.
+        let (triggered, changed): (Vec<_>, Vec<_>) =
+            packages.into_iter().partition(|package| package.triggered);
+        attribution.changed = changed.len();
+        for package in changed.into_iter().chain(triggered) {
             attribution.add(package);
         }
         for list in other_lists {
@@ -243,13 +251,21 @@ impl Attribution {
                 directory: directory.to_vec(),
             });
         }
+        let at_place = administrator::is_place(path);
         let whole_directory = changed.directory && changed.change != Change::Modified;
-        if let Some(index) = self.named.find(path, whole_directory) {
+        let read_only =
+            changed.change == Change::Modified && administrator::is_read_by_scripts(path);
+        // A trigger's script names what it would do at its own installation too.
+        let author = self
+            .named
+            .find(path, whole_directory)
+            .filter(|&index| !read_only && (index < self.changed || !at_place));
+        if let Some(index) = author {
             return Some(Reason::NamedByScript {
                 package: self.names[index].clone(),
             });
         }
-        if administrator::is_place(path) {
+        if at_place {
             return None;
         }
         self.inside(path).or_else(|| self.called_after(path))

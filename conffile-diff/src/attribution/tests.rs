@@ -359,6 +359,24 @@ fn a_triggered_package_lends_its_scripts_only() {
     let attribution = alone(vec![triggered]);
     all_attributed(&attribution, &["M- /var/lib/fancy-db/index"]);
     none_attributed(&attribution, &["M- /etc/fancy", "M- /etc/fancy-index.conf"]);
+    let mut files = package("base-files", "", &[], "update_profile /etc/profile");
+    files.triggered = true;
+    none_attributed(&alone(vec![files.clone()]), &["M- /etc/profile"]);
+    files.triggered = false;
+    all_attributed(&alone(vec![files]), &["M- /etc/profile"]);
+}
+
+#[test]
+fn reading_a_file_is_not_writing_it() {
+    let postfix = package(
+        "postfix",
+        "",
+        &[],
+        "name=$(cat /etc/hostname); grep -q x /etc/hosts",
+    );
+    let attribution = alone(vec![postfix]);
+    none_attributed(&attribution, &["M- /etc/hostname", "M- /etc/hosts"]);
+    all_attributed(&attribution, &["A- /etc/hosts"]);
 }
 
 #[test]
