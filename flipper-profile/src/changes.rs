@@ -75,6 +75,32 @@ fn has_content(kind: &TransactionKind) -> bool {
     )
 }
 
+/// Which changes of nothing but the modification time are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// None: for people.
+    Untold,
+    /// All but those of directories, which follow from what came and went in them: for programs.
+    OfFiles,
+    /// All.
+    Told,
+}
+
+impl Times {
+    fn tell(self, change: &delta::Change) -> bool {
+        let directory = change
+            .new
+            .as_ref()
+            .is_some_and(|meta| meta.kind == Kind::Directory);
+        match self {
+            _ if change.kind != ChangeKind::Times => true,
+            Self::Untold => false,
+            Self::OfFiles => !directory,
+            Self::Told => true,
+        }
+    }
+}
+
 /// The changes of a transaction with the differences of text files: all paths, or `below` one.
 ///
 /// What an added or removed file holds is told only when a path is named: after the installation of
@@ -87,14 +113,13 @@ pub fn with_text(
     pool: &Pool,
     row: &journal::Transaction,
     below: Option<&Path>,
-    times: bool,
+    times: Times,
 ) -> Result<Vec<Change>> {
     let sides = undo::sides(pool, row, "compared")?;
     let delta = compare(pool, &sides)?;
     let below = below.map(|path| path.strip_prefix("/").unwrap_or(path));
     let wanted = |change: &&delta::Change| {
-        (times || change.kind != ChangeKind::Times)
-            && below.is_none_or(|path| change.path.starts_with(path))
+        times.tell(change) && below.is_none_or(|path| change.path.starts_with(path))
     };
     let old = View::read_only(pool, &sides.pre, &sides.base)?;
     let new = View::read_only(pool, &sides.post, &sides.base)?;

@@ -121,7 +121,9 @@ pub enum Command {
     Show(Show),
     /// Show what a transaction changed
     ///
-    /// For text files a unified diff, for everything else the kind of the change.
+    /// For text files a unified diff, for everything else the kind of the change. What a file held
+    /// that came or went is shown only where a path is named. Files of which nothing but the time
+    /// changed are shown with -v, and with --json.
     Diff(Diff),
     /// Take a transaction back
     ///

@@ -1,6 +1,6 @@
 //! `diff`: what a transaction changed, text files line by line.
 
-use crate::changes;
+use crate::changes::{self, Times};
 use crate::cli::Diff;
 use crate::commands::Outcome;
 use crate::commands::history::{absolute, number};
@@ -19,7 +19,12 @@ pub fn run(arguments: &Diff, context: &Context) -> Result<Outcome> {
     let journal = pool.journal_read_only()?;
     let row = changes::transaction(&journal, &profile, number(arguments.number)?)?;
     let below = arguments.path.as_deref().map(absolute).transpose()?;
-    let changes = changes::with_text(&pool, &row, below.as_deref(), context.screen.out.verbose)?;
+    let times = match (context.screen.out.verbose, context.screen.json) {
+        (true, _) => Times::Told,
+        (false, true) => Times::OfFiles,
+        (false, false) => Times::Untold,
+    };
+    let changes = changes::with_text(&pool, &row, below.as_deref(), times)?;
     Ok(report::change::Diff {
         transaction: row.number.get(),
         changes,
