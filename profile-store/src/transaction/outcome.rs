@@ -44,19 +44,24 @@ pub fn outcome(
         .iter()
         .map(|change| {
             let now = after.status.get(&change.name, &change.architecture);
-            rows::package_row(change, now.and_then(rows::status_words))
+            let mut row = rows::package_row(change, now.and_then(rows::status_words));
+            // A removal that failed half-way moved the state and nothing else.
+            if row.action == journal::Action::Configure && removes(planned, &row) {
+                row.action = journal::Action::Remove;
+            }
+            row
         })
         .collect();
     let mut involved: BTreeSet<(&str, &str)> = found
         .iter()
         .map(|change| (change.name.as_str(), change.architecture.as_str()))
         .collect();
-    for package in planned
+    for (package, plan) in planned
         .iter()
-        .filter_map(|planned| still_broken(after, planned))
+        .filter_map(|plan| Some((still_broken(after, plan)?, plan)))
     {
         if involved.insert((&package.name, &package.architecture)) {
-            packages.push(unchanged_row(package, before, after));
+            packages.push(unchanged_row(package, plan, before, after));
         }
     }
     let broken = after.status.broken().filter(|package| {
@@ -68,6 +73,11 @@ pub fn outcome(
         .map(|package| format!("{} is {}", package.full_name(), package.state))
         .collect();
     if let Some(error) = history.and_then(|entry| entry.error.as_deref()) {
+        problems.extend(
+            planned
+                .iter()
+                .filter_map(|planned| not_reached(after, planned)),
+        );
         problems.push(error.trim().to_owned());
     }
     let marks_changed = notices(before.side(), after.side())
@@ -98,8 +108,28 @@ fn still_broken<'a>(
         .filter(|package| package.state.is_broken())
 }
 
+/// Whether the plan was to remove the package of a row.
+fn removes(planned: &[journal::PackageChange], row: &journal::PackageChange) -> bool {
+    planned
+        .iter()
+        .any(|planned| planned.name == row.name && planned.action == journal::Action::Remove)
+}
+
+/// What to say of a planned package that apt's error kept from coming: dpkg forgets one whose preinst
+/// failed, so no state tells of it.
+fn not_reached(after: &PackageState, planned: &journal::PackageChange) -> Option<String> {
+    let version = planned.new_version.as_deref()?;
+    let is_there = after
+        .status
+        .named(&planned.name)
+        .iter()
+        .any(|package| package.state.is_present() && package.version == version);
+    (!is_there).then(|| format!("{} {version} did not get installed", planned.name))
+}
+
 fn unchanged_row(
     package: &Package,
+    planned: &journal::PackageChange,
     before: &PackageState,
     after: &PackageState,
 ) -> journal::PackageChange {
@@ -108,7 +138,10 @@ fn unchanged_row(
     journal::PackageChange {
         name: package.name.clone(),
         architecture: package.architecture.clone(),
-        action: journal::Action::Configure,
+        action: match planned.action {
+            journal::Action::Remove => journal::Action::Remove,
+            _ => journal::Action::Configure,
+        },
         old_version: Some(package.version.clone()),
         new_version: Some(package.version.clone()),
         auto_before: auto(before),

@@ -16,6 +16,8 @@ use crate::layout::UPPER;
 
 /// dpkg's status file, from the root of the merged tree.
 pub const STATUS: &str = "var/lib/dpkg/status";
+/// What dpkg did since it last wrote the whole status.
+const UPDATES: &str = "var/lib/dpkg/updates";
 /// apt's automatic marks.
 pub const EXTENDED_STATES: &str = "var/lib/apt/extended_states";
 /// Largest of them that is read, in bytes: the status of all of Debian has about 70 MB.
@@ -39,7 +41,13 @@ impl PackageState {
     ///
     /// A file cannot be read or parsed.
     pub fn read(profile: &Path, base: &Path) -> Result<Self> {
-        let bytes = read(profile, base, STATUS)?;
+        let mut bytes = read(profile, base, STATUS)?;
+        // dpkg writes what it did since into small files and the whole only at its end: after a cut
+        // they hold the newest word on each package, and the last stanza of a package counts.
+        for name in updates(profile, base)? {
+            bytes.extend_from_slice(b"\n\n");
+            bytes.extend(read(profile, base, &format!("{UPDATES}/{name}"))?);
+        }
         let marks = read(profile, base, EXTENDED_STATES)?;
         let refused = |name: &str, detail: String| Error::PackageDatabase {
             path: profile.join(UPPER).join(name),
@@ -71,13 +79,16 @@ impl PackageState {
     }
 }
 
-/// Whether both databases are, by inode, size and times, the same files in two states of a profile:
+/// Whether both databases, in `profile` and in `other`, are, by inode, size and times, the same files in two states of a profile:
 /// a snapshot keeps all of these, and dpkg and apt replace the files when they write.
 ///
 /// # Errors
 ///
 /// They cannot be looked at.
 pub fn unchanged(profile: &Path, other: &Path, base: &Path) -> Result<bool> {
+    if !updates(other, base)?.is_empty() {
+        return Ok(false);
+    }
     for name in [STATUS, EXTENDED_STATES] {
         let of = |side: &Path| -> Result<Option<(u64, u64, i128)>> {
             let Some(path) = find(side, base, Path::new(name))? else {
@@ -136,9 +147,104 @@ pub fn is_opaque(directory: &Path) -> Result<bool> {
     Ok(xattr::get(directory, OsStr::new("trusted.overlay.opaque"))?.as_deref() == Some(b"y"))
 }
 
+/// Names of dpkg's update files, in the order in which it wrote them.
+fn updates(profile: &Path, base: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    // Of a merged directory both sides count; what the upper deleted is found missing when read.
+    for directory in [profile.join(UPPER).join(UPDATES), base.join(UPDATES)] {
+        if !file::exists(&directory)? {
+            continue;
+        }
+        let found = file::list(&directory)?;
+        names.extend(
+            found
+                .into_iter()
+                .filter_map(|name| name.into_string().ok())
+                // While it is being written it is called `tmp.i`.
+                .filter(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit())),
+        );
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
 fn read(profile: &Path, base: &Path, name: &str) -> Result<Vec<u8>> {
     match find(profile, base, Path::new(name))? {
         Some(path) => Ok(file::read_limited(&path, LIMIT_BYTES)?),
         None => Ok(Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn put(root: &Path, name: &str, content: &str) {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn stanza(name: &str, state: &str) -> String {
+        format!("Package: {name}\nStatus: install ok {state}\nArchitecture: all\nVersion: 1\n")
+    }
+
+    #[test]
+    fn the_upper_comes_before_the_base() {
+        let top = tempfile::tempdir().unwrap();
+        let (profile, base) = (top.path().join("p"), top.path().join("b"));
+        fs::create_dir_all(profile.join("upper")).unwrap();
+        assert!(
+            PackageState::read(&profile, &base)
+                .unwrap()
+                .status
+                .packages()
+                .is_empty()
+        );
+        put(&base, STATUS, &stanza("a", "installed"));
+        assert_eq!(
+            find(&profile, &base, STATUS.as_ref()).unwrap(),
+            Some(base.join(STATUS))
+        );
+        put(&profile.join("upper"), STATUS, &stanza("b", "installed"));
+        let state = PackageState::read(&profile, &base).unwrap();
+        assert_eq!(state.status.packages()[0].name, "b");
+        // A file where a directory was: nothing of the base shows below it.
+        fs::remove_dir_all(profile.join("upper/var/lib")).unwrap();
+        put(&profile.join("upper"), "var/lib", "");
+        assert_eq!(find(&profile, &base, STATUS.as_ref()).unwrap(), None);
+    }
+
+    #[test]
+    fn what_a_killed_dpkg_had_not_yet_merged_counts() {
+        let top = tempfile::tempdir().unwrap();
+        let (profile, base) = (top.path().join("p"), top.path().join("b"));
+        let upper = profile.join("upper");
+        put(&base, STATUS, &stanza("a", "installed"));
+        fs::create_dir_all(&upper).unwrap();
+        assert!(unchanged(&profile, &profile, &base).unwrap());
+        put(
+            &upper,
+            "var/lib/dpkg/updates/0000",
+            &stanza("a", "half-configured"),
+        );
+        put(
+            &upper,
+            "var/lib/dpkg/updates/0001",
+            &stanza("c", "unpacked"),
+        );
+        put(&upper, "var/lib/dpkg/updates/tmp.i", "Pack");
+        let state = PackageState::read(&profile, &base).unwrap();
+        let states: Vec<_> = state
+            .status
+            .packages()
+            .iter()
+            .map(|p| p.state.as_str())
+            .collect();
+        assert_eq!(states, ["half-configured", "unpacked"]);
+        assert!(!unchanged(&profile, &profile, &base).unwrap());
     }
 }
