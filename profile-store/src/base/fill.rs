@@ -132,8 +132,9 @@ pub(super) fn fill(
                 .arg("--format=tar")
                 .arg(format!("--variant={variant}"));
             let include = included(include)?;
-            if !include.words.is_empty() {
-                bootstrap = bootstrap.arg(format!("--include={}", include.words.join(",")));
+            // One option for each: the hook below takes every option's value for one file name.
+            for word in &include.words {
+                bootstrap = bootstrap.arg(format!("--include={word}"));
             }
             if include.has_files {
                 // Makes the archives' directories visible inside, so that apt installs them with
