@@ -1,5 +1,6 @@
 """Real Debian bases: bootstrapped from the machine's own mirror, then dressed for the tests, both cached."""
 
+import contextlib
 import glob
 import hashlib
 import os
@@ -35,8 +36,9 @@ def _file_digest(path):
 def _publish(temporary, final):
     """Renames a finished file into the cache, so that a cut run leaves nothing that looks whole."""
     os.makedirs(os.path.dirname(final), exist_ok=True)
-    shutil.move(temporary, final + ".part")
-    os.rename(final + ".part", final)
+    part = f"{final}.{os.getpid()}"
+    shutil.move(temporary, part)
+    os.rename(part, final)
     return final
 
 
@@ -70,8 +72,9 @@ def repository_directory(context):
             builder.build(package, made)
         repository.write_index(made)
         os.makedirs(os.path.dirname(final), exist_ok=True)
-        shutil.copytree(made, final + ".part", dirs_exist_ok=True)
-        os.rename(final + ".part", final)
+        part = f"{final}.{os.getpid()}"
+        shutil.copytree(made, part)
+        os.rename(part, final)
     return final
 
 
@@ -177,4 +180,5 @@ def _forget_old(directory, name, keep=2):
     """Dressed bases change with every build of the product; only the newest few stay."""
     found = sorted(glob.glob(os.path.join(directory, f"{name}-*.tar")), key=os.path.getmtime, reverse=True)
     for old in found[keep:]:
-        os.unlink(old)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(old)

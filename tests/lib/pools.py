@@ -162,17 +162,26 @@ def template(context, name):
     directory = os.path.join(context.options.cache, "pools")
     final = os.path.join(directory, f"{name}-{context.options.slot}-{key}.img")
     if os.path.exists(final):
+        os.utime(final)
         return final
     os.makedirs(directory, exist_ok=True)
     image = context.path(f"{name}.img")
     pool = make(context, image, base)
     if name != "toy":
         pool.run_ok("dev", "true")
-    for old in glob.glob(os.path.join(directory, f"{name}-{context.options.slot}-*.img")):
-        os.unlink(old)
-    copy_sparse(image, final + ".part")
-    os.rename(final + ".part", final)
+    part = f"{final}.{os.getpid()}"
+    copy_sparse(image, part)
+    os.rename(part, final)
+    _forget_old(directory, f"{name}-{context.options.slot}-*.img")
     return final
+
+
+def _forget_old(directory, pattern, keep=2):
+    """Templates change with every build of the product; only the newest few stay."""
+    found = sorted(glob.glob(os.path.join(directory, pattern)), key=os.path.getmtime, reverse=True)
+    for old in found[keep:]:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(old)
 
 
 def small(context, size):

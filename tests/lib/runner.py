@@ -2,6 +2,8 @@
 
 import argparse
 import concurrent.futures
+import fcntl
+import itertools
 import json
 import os
 import queue
@@ -106,13 +108,26 @@ def show(result, say):
             say("    --- output of the test\n    " + result["log"][-3000:].strip().replace("\n", "\n    "))
 
 
+def take_slot(cache):
+    """The lowest slot that no other runner on this cache has, and the lock that holds it."""
+    os.makedirs(os.path.join(cache, "slots"), exist_ok=True)
+    for number in itertools.count():
+        lock = open(os.path.join(cache, "slots", str(number)), "a", encoding="ascii")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return number, lock
+        except BlockingIOError:
+            lock.close()
+
+
 def run_all(tests, args, cache, scratch, say):
     def options(slot):
         return Options(args.tier, os.path.abspath(args.bin_dir), args.deb and os.path.abspath(args.deb), cache, slot,
                        bool(os.environ.get("NO_TEST_CLEAN_UP")))
     slots = queue.SimpleQueue()
     states = {}
-    for slot in range(args.jobs):
+    taken = [take_slot(cache) for _ in range(args.jobs)]
+    for slot, _ in taken:
         slots.put(slot)
         runnable = [t for t in tests if not needs.missing(t, options(slot))]
         states[slot] = prepare(runnable, options(slot), scratch, say)
