@@ -57,9 +57,48 @@ pub fn begin(
     lock: Option<&PoolLock>,
     request: &Request<'_>,
 ) -> Result<Started> {
+    let number = match rows::held(journal, |journal| enter(world, journal, lock, request))? {
+        Entered::Settled(started) => return Ok(started),
+        Entered::Row(number) => number,
+    };
+    match snapshots::take_pre(world, number)
+        .and_then(|_| Ok(snapshots::record_pre(journal, number)?))
+    {
+        Ok(()) => Ok(Started::Begun(number)),
+        Err(error) => {
+            reserve::with_reserve(world.pool, || {
+                let outcome = Ended::Skipped(reason::whole(&error));
+                Ok(journal.finish(
+                    number,
+                    &Finish {
+                        outcome,
+                        ended: None,
+                        problem: None,
+                    },
+                )?)
+            })?;
+            Ok(Started::Unprotected(number, error))
+        }
+    }
+}
+
+/// What the journal alone settles.
+enum Entered {
+    /// No snapshot is to be taken.
+    Settled(Started),
+    /// A row that needs its snapshot.
+    Row(TransactionNumber),
+}
+
+fn enter(
+    world: &World<'_>,
+    journal: &Journal,
+    lock: Option<&PoolLock>,
+    request: &Request<'_>,
+) -> Result<Entered> {
     if let Some(row) = rows::going_on(world, journal, &request.caller.owner)? {
         if let Some(started) = join(world, journal, &row, request)? {
-            return Ok(started);
+            return Ok(Entered::Settled(started));
         }
     }
     let caught = match lock {
@@ -83,28 +122,10 @@ pub fn begin(
     if let Some(reason) = request.switched_off {
         let number =
             reserve::with_reserve(world.pool, || begin_unprotected(journal, &new, reason))?;
-        return Ok(Started::SwitchedOff(number));
+        return Ok(Entered::Settled(Started::SwitchedOff(number)));
     }
     let number = reserve::with_reserve(world.pool, || Ok(journal.begin(&new)?))?;
-    match snapshots::take_pre(world, number)
-        .and_then(|_| Ok(snapshots::record_pre(journal, number)?))
-    {
-        Ok(()) => Ok(Started::Begun(number)),
-        Err(error) => {
-            reserve::with_reserve(world.pool, || {
-                let outcome = Ended::Skipped(reason::whole(&error));
-                Ok(journal.finish(
-                    number,
-                    &Finish {
-                        outcome,
-                        ended: None,
-                        problem: None,
-                    },
-                )?)
-            })?;
-            Ok(Started::Unprotected(number, error))
-        }
-    }
+    Ok(Entered::Row(number))
 }
 
 fn begin_unprotected(

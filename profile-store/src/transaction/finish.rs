@@ -1,7 +1,7 @@
 //! The end of a commit: the snapshot after it, what it did, how it went.
 
 use profile_db::journal::{
-    Durability, Finish, Journal, Outcome as Ended, Transaction, TransactionKind,
+    Durability, Finish, Journal, Outcome as Ended, PackageChange, Transaction, TransactionKind,
 };
 use profile_db::model::{SnapshotName, Time, TransactionNumber};
 use profile_db::redact;
@@ -44,12 +44,20 @@ pub fn finish(
     kind: TransactionKind,
     now: Time,
 ) -> Result<Finished> {
-    match rows::going_on(world, journal, &caller.owner)? {
+    let (row, planned) = rows::held(journal, |journal| {
+        let row = rows::going_on(world, journal, &caller.owner)?;
+        let planned = match &row {
+            Some(row) => journal.packages(row.number)?,
+            None => Vec::new(),
+        };
+        Ok((row, planned))
+    })?;
+    match row {
         Some(row) if row.state == State::Skipped => {
             finish_unprotected(world, journal, &row, caller, now)
         }
         Some(row) if snapshots::pre(world, row.number)?.is_some() => {
-            finish_protected(world, journal, &row, caller, now)
+            finish_protected(world, journal, &row, &planned, caller, now)
         }
         // The hook before it was killed between the row and the snapshot.
         Some(row) => {
@@ -66,19 +74,19 @@ fn finish_protected(
     world: &World<'_>,
     journal: &Journal,
     row: &Transaction,
+    planned: &[PackageChange],
     caller: &Caller,
     now: Time,
 ) -> Result<Finished> {
     let number = row.number;
     let pre = world.snapshot(SnapshotName::Pre(number));
-    let planned = measure::planned(journal, row)?;
     let (post_name, missing) = match snapshots::take_post(world, number) {
         Ok(name) => (Some(name), None),
         Err(error) => (None, Some(error)),
     };
     // Without it the present is measured: nothing else works on packages while this hook runs.
     let post = post_name.map_or_else(|| world.subvolume(), |name| world.snapshot(name));
-    let outcome = measure::packages(world, row, &pre, &post, &planned)?;
+    let outcome = measure::packages(world, row, &pre, &post, planned)?;
     let first_commit = row.commits.begun <= 1;
     if first_commit
         && outcome.is_nothing()

@@ -195,3 +195,7 @@ pub fn planned_action(old: Option<&str>, new: Option<&str>) -> Action {
         },
     }
 }
+
+#[cfg(test)]
+#[path = "outcome_tests.rs"]
+mod tests;

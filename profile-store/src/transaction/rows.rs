@@ -12,6 +12,16 @@ use crate::error::Result;
 /// others began meanwhile.
 const RECENT: usize = 16;
 
+/// Does several calls with one connection to the journal. Other processes wait meanwhile, so nothing
+/// slow belongs in here.
+///
+/// # Errors
+///
+/// As `work`, or the journal cannot be opened.
+pub fn held<T>(journal: &Journal, work: impl FnOnce(&Journal) -> Result<T>) -> Result<T> {
+    journal.hold(|journal| Ok(work(journal)))?
+}
+
 /// The newest transactions of a profile.
 ///
 /// # Errors
