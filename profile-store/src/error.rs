@@ -354,6 +354,7 @@ impl Error {
             Self::Sys(error) if error.is_no_space() => "no-space",
             Self::Sys(profile_sys::Error::Locked { .. }) => "locked",
             Self::Sys(_) => "effect-failed",
+            Self::Journal(error) if error.is_no_space() => "no-space",
             Self::Journal(_) => "journal",
             Self::Name(_) => "invalid-name",
             Self::PoolPart { .. } => "pool-part",
@@ -470,6 +471,7 @@ impl Error {
             Self::PackageManagerBusy { .. } => "wait until it has finished, then try again".into(),
             Self::Locked { .. } => "wait until it has finished, then try again".into(),
             Self::NeedsRecover { .. } | Self::Interrupted { .. } | Self::RollbackFailed { .. } => "run `flipper-profile recover`".into(),
+            Self::Journal(error) if error.is_no_space() => "free space with `flipper-profile pool gc`".into(),
             Self::Journal(error) if error.is_locked() => {
                 "wait until the other command has finished, then try again".into()
             }

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::replacement::STAGED_PROFILE;
+use crate::transaction::reserve;
 use crate::{changes, in_use, profile, staging};
 
 /// What was, or would be, collected.
@@ -33,6 +34,7 @@ pub struct Collected {
 /// Something cannot be read or deleted; what was collected before that is gone.
 pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Result<Collected> {
     let _lock = pool.lock()?;
+    reserve::make_room(pool)?;
     let journal = pool.journal()?;
     let layout = pool.layout();
     let mut collected = Collected::default();
@@ -74,6 +76,7 @@ pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Resul
             })
         })?;
         pool.commit()?;
+        reserve::refill(pool)?;
     }
     Ok(collected)
 }

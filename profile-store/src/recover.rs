@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::operation::Intent;
 use crate::pool::{Pool, PoolLock};
 use crate::replacement::Recovered;
-use crate::transaction::{self, World, materialise};
+use crate::transaction::{self, World, materialise, reserve};
 use crate::view::View;
 use crate::{base, in_use, profile, replacement, staging, undo};
 
@@ -78,6 +78,7 @@ pub fn run(pool: &Pool, now: Time) -> Result<Report> {
 ///
 /// As [`run`].
 pub fn run_locked(pool: &Pool, lock: &PoolLock, now: Time) -> Result<Report> {
+    reserve::make_room(pool)?;
     let journal = pool.journal()?;
     let mut report = Report::default();
     for pending in journal.pending_operations()? {
@@ -103,6 +104,7 @@ pub fn run_locked(pool: &Pool, lock: &PoolLock, now: Time) -> Result<Report> {
     report.collected += orphan_base_files(pool)?;
     seal_bases(pool, &mut report)?;
     pool.commit()?;
+    reserve::refill(pool)?;
     Ok(report)
 }
 
@@ -124,6 +126,7 @@ pub fn before_change(
     id: &ProfileId,
     now: Time,
 ) -> Result<()> {
+    reserve::make_room(pool)?;
     for pending in journal.pending_operations()? {
         if pending.operation.profile.as_ref() == Some(id) && intent(&pending)?.is_some() {
             return Err(Error::NeedsRecover {

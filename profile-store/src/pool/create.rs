@@ -21,6 +21,11 @@ const RESERVE_DIVISOR: u64 = 256;
 /// Smallest and largest reserve, in bytes.
 const RESERVE_BYTES: (u64, u64) = (1024 * 1024, 64 * 1024 * 1024);
 
+/// Size of the journal's reserve in a pool of `total` bytes.
+pub(crate) fn reserve_bytes(total: u64) -> u64 {
+    (total / RESERVE_DIVISOR).clamp(RESERVE_BYTES.0, RESERVE_BYTES.1)
+}
+
 /// What `pool create` is asked for.
 #[derive(Debug, Clone)]
 pub struct CreateOptions {
@@ -161,8 +166,7 @@ fn build(target: &Path, options: &CreateOptions, progress: &mut dyn Progress) ->
     );
     Journal::create(&layout.journal(), &pool_file)?;
     let total = btrfs::usage(layout.top())?.total;
-    let reserve = (total / RESERVE_DIVISOR).clamp(RESERVE_BYTES.0, RESERVE_BYTES.1);
-    file::allocate(&layout.reserve(), reserve)?;
+    file::allocate(&layout.reserve(), reserve_bytes(total))?;
 
     // Everything else is on disk before pool.json names it: a pool without pool.json is half made
     // and is refused as such.

@@ -16,6 +16,7 @@ use profile_db::{FileError, PoolFile};
 use profile_sys::{btrfs, file, lock, mount};
 use uuid::Uuid;
 
+pub(crate) use create::reserve_bytes;
 pub use create::{CreateOptions, LEAST_BYTES, create};
 pub use find::{Selector, locate};
 

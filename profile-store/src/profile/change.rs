@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::operation::{self, Intent};
 use crate::pool::Pool;
 use crate::replacement::{STAGED_PROFILE, STAGED_STATE};
+use crate::transaction::reserve;
 use crate::{in_use, recover, state_paths};
 
 /// Gives a profile another name. Only the name in profile.json changes, so this is allowed while
@@ -115,7 +116,7 @@ fn change_file(
     now: Time,
 ) -> Result<ProfileFile> {
     let journal = pool.journal()?;
-    let number = begin(&journal, &profile, kind, actor, now)?;
+    let number = begin(pool, &journal, &profile, kind, actor, now)?;
     profile.modified = now;
     if let Err(error) = write_file(&pool.layout().profile(&profile.id), &profile) {
         journal.drop_empty(number)?;
@@ -144,7 +145,14 @@ pub fn delete(pool: &Pool, id: &ProfileId, actor: &Actor, now: Time) -> Result<T
     in_use::require_free(pool, &profile)?;
     let journal = pool.journal()?;
     recover::before_change(pool, &journal, &lock, id, now)?;
-    let number = begin(&journal, &profile, TransactionKind::Delete, actor, now)?;
+    let number = begin(
+        pool,
+        &journal,
+        &profile,
+        TransactionKind::Delete,
+        actor,
+        now,
+    )?;
     let trash = number.to_string();
     let intent = Intent::Delete {
         profile: id.clone(),
@@ -286,11 +294,13 @@ pub(crate) fn new_row(
 }
 
 fn begin(
+    pool: &Pool,
     journal: &Journal,
     profile: &ProfileFile,
     kind: TransactionKind,
     actor: &Actor,
     now: Time,
 ) -> Result<TransactionNumber> {
-    Ok(journal.begin(&new_row(profile, kind, actor, now))?)
+    let row = new_row(profile, kind, actor, now);
+    reserve::with_reserve(pool, || Ok(journal.begin(&row)?))
 }

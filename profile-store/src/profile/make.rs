@@ -22,6 +22,7 @@ use crate::operation::{self, Intent};
 use crate::pool::Pool;
 use crate::replacement::{STAGED_PROFILE, STAGED_STATE};
 use crate::staging::Staging;
+use crate::transaction::reserve;
 use crate::{base, identity, state_paths};
 
 /// What `create` is asked for.
@@ -155,7 +156,8 @@ struct Plan {
 fn make(pool: &Pool, plan: Plan, actor: &Actor, now: Time) -> Result<Made> {
     let journal = pool.journal()?;
     let profile = plan.profile.clone();
-    let transaction = journal.begin(&new_row(&profile, plan.kind.clone(), actor, now))?;
+    let row = new_row(&profile, plan.kind.clone(), actor, now);
+    let transaction = reserve::with_reserve(pool, || Ok(journal.begin(&row)?))?;
     let staging = Staging::begin(pool)?;
     // The intent is durable before anything gets a place outside staging.
     let intent = Intent::Make {

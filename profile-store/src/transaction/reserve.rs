@@ -1,6 +1,6 @@
 //! The bytes that are given back when the disk is full, so that a snapshot and its row can be written.
 
-use profile_sys::file;
+use profile_sys::{btrfs, file};
 
 use crate::error::{Error, Result};
 use crate::pool::Pool;
@@ -44,4 +44,47 @@ fn release(pool: &Pool) -> Result<bool> {
     // Freed extents can be given out again only once the transaction that freed them is on the disk.
     pool.commit()?;
     Ok(true)
+}
+
+/// Free space below which deleting is begun with the reserve given back, in bytes: what the journal
+/// and the metadata of a few snapshots take.
+const TIGHT_BYTES: u64 = 8 * 1024 * 1024;
+/// The reserve is filled again when this many times its size is free.
+const PLENTY: u64 = 8;
+
+/// Gives the reserve back when the pool is full, before a change that frees space: such a change
+/// must work at zero bytes free.
+///
+/// # Errors
+///
+/// The reserve cannot be cut, which takes no space.
+pub fn make_room(pool: &Pool) -> Result<()> {
+    let usage = btrfs::usage(pool.layout().top())?;
+    let tight = usage.available < TIGHT_BYTES
+        || (usage.unallocated < TIGHT_BYTES && usage.metadata_free < TIGHT_BYTES);
+    if tight {
+        release(pool)?;
+    }
+    Ok(())
+}
+
+/// Fills the reserve again when it was given back and there is plenty of space.
+///
+/// # Errors
+///
+/// Its file cannot be looked at; that there is no space for it after all is none.
+pub fn refill(pool: &Pool) -> Result<()> {
+    let path = pool.layout().reserve();
+    if file::metadata(&path)?.is_some_and(|meta| meta.len() > 0) {
+        return Ok(());
+    }
+    let usage = btrfs::usage(pool.layout().top())?;
+    let size = crate::pool::reserve_bytes(usage.total);
+    if usage.available / PLENTY < size {
+        return Ok(());
+    }
+    match file::allocate(&path, size) {
+        Err(error) if error.is_no_space() => Ok(()),
+        outcome => Ok(outcome?),
+    }
 }

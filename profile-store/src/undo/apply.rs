@@ -21,6 +21,7 @@ use crate::profile::{self, identity_of_present, new_row};
 use crate::progress::{Progress, Silent};
 use crate::replacement::{self, Replacement, STAGED_PROFILE, STAGED_STATE};
 use crate::session::Session;
+use crate::transaction::reserve;
 use crate::view::View;
 use crate::{enter, state_paths};
 
@@ -70,7 +71,7 @@ pub fn apply(
     };
     let mut row = new_row(&prepared.plan.profile, kind.clone(), actor, now);
     row.undoes = Some(transaction.number);
-    let number = journal.begin(&row)?;
+    let number = reserve::with_reserve(pool, || Ok(journal.begin(&row)?))?;
     let id = prepared.plan.profile.id.clone();
     match carry_out(pool, journal, prepared, number, &kind, now, progress) {
         Ok((plan, replayed)) => Ok(Applied {
