@@ -1,7 +1,8 @@
 //! What every command needs: the pool, the profile, progress, and a person's yes.
 
+use std::cell::OnceCell;
 use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use profile_db::model::Time;
@@ -24,6 +25,8 @@ pub struct Context {
     pub screen: Screen,
     /// The verb's words joined by a dash.
     pub verb: &'static str,
+    /// Where this process alone sees the pool's top level.
+    top: OnceCell<PathBuf>,
 }
 
 impl Context {
@@ -45,6 +48,7 @@ impl Context {
             global,
             screen,
             verb,
+            top: OnceCell::new(),
         })
     }
 
@@ -62,7 +66,30 @@ impl Context {
             .filter(|name| !name.is_empty())
             .map(PathBuf::from);
         let selector: Selector = pool::locate(named.as_deref())?;
-        Ok(Pool::open(&selector)?)
+        let pool = Pool::open(&selector)?;
+        self.top.get_or_init(|| pool.layout().top().to_path_buf());
+        Ok(pool)
+    }
+
+    /// The failure as it reads outside of this process, which alone can see the pool's top level:
+    /// paths in the pool count from there, `@flipper/journal.db`.
+    pub fn seen_from_outside(&self, mut failure: Failure) -> Failure {
+        let Some(top) = self.top.get() else {
+            return failure;
+        };
+        let prefix = format!("{}/", top.display());
+        failure.message = failure.message.replace(&prefix, "");
+        for line in &mut failure.details {
+            *line = line.replace(&prefix, "");
+        }
+        let inside = failure
+            .path
+            .as_ref()
+            .and_then(|path| path.strip_prefix(top).ok());
+        if let Some(inside) = inside.map(Path::to_path_buf) {
+            failure.path = Some(inside);
+        }
+        failure
     }
 
     /// `-p`, where it was given.
@@ -177,4 +204,36 @@ pub fn words(verb: &str) -> String {
 /// Whether the effective user is root: mounting, and btrfs's own calls, need it.
 fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_in_the_pool_count_from_its_top() {
+        let global = Global {
+            pool: None,
+            profile: None,
+            json: false,
+            yes: false,
+            verbose: false,
+            quiet: false,
+        };
+        let context = Context {
+            global,
+            screen: Screen::new(false, false, false),
+            verb: "list",
+            top: OnceCell::from(PathBuf::from("/run/x/pool")),
+        };
+        let locked = Error::Sys(profile_sys::Error::Locked {
+            path: "/run/x/pool/@flipper/lock".into(),
+        });
+        let failure = context.seen_from_outside(locked.into());
+        assert_eq!(failure.path.as_deref(), Some(Path::new("@flipper/lock")));
+        assert_eq!(
+            failure.message,
+            "@flipper/lock is locked by another process"
+        );
+    }
 }

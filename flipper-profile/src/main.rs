@@ -46,8 +46,9 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> u8 {
     let verb = cli.command.verb();
     let screen = Screen::new(cli.global.json, cli.global.quiet, cli.global.verbose);
-    let answered = Context::new(cli.global, screen, verb)
-        .and_then(|context| commands::run(cli.command, &context));
+    let answered = Context::new(cli.global, screen, verb).and_then(|context| {
+        commands::run(cli.command, &context).map_err(|failure| context.seen_from_outside(failure))
+    });
     let done = match answered {
         Ok(Outcome::Report(report)) => print(report.as_ref(), verb, &screen),
         Ok(Outcome::Ended(status)) => Ok(status),
