@@ -131,9 +131,8 @@ fn materialise_for(work: &Work<'_>, archives: &[Archive]) -> Result<Verdict, Err
 fn is_elsewhere(plan: &Plan) -> bool {
     let is = |name: &str, ordinary: &[&str]| {
         plan.setting(name).is_none_or(|value| {
-            let value = String::from_utf8_lossy(value);
-            let value = value.trim_end_matches('/');
-            value.is_empty() || ordinary.contains(&value)
+            let value = plain(&String::from_utf8_lossy(value));
+            value.is_empty() || ordinary.contains(&value.as_str())
         })
     };
     // The status file may be given from the root or from Dir::State on.
@@ -146,6 +145,17 @@ fn is_elsewhere(plan: &Plan) -> bool {
         && is("RootDir", &[])
         && is("DPkg::Chroot-Directory", &[])
         && is("Dir::State::status", status))
+}
+
+/// A path without doubled and last slashes; python-apt writes `//var/lib/dpkg/status`.
+fn plain(path: &str) -> String {
+    let mut plain = String::new();
+    for c in path.chars() {
+        if c != '/' || !plain.ends_with('/') {
+            plain.push(c);
+        }
+    }
+    plain.trim_end_matches('/').to_owned()
 }
 
 fn planned(step: &crate::protocol::Planned) -> Option<Planned> {
@@ -204,6 +214,9 @@ mod tests {
         ];
         assert!(!is_elsewhere(&plan(&ordinary, &[])));
         assert!(!is_elsewhere(&plan(&["RootDir="], &[])));
+        // As unattended-upgrades has it.
+        let python = ["Dir=/", "Dir::State::status=//var/lib/dpkg/status"];
+        assert!(!is_elsewhere(&plan(&python, &[])));
     }
 
     #[test]
