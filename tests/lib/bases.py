@@ -4,6 +4,7 @@ import contextlib
 import glob
 import hashlib
 import os
+import re
 import shutil
 
 from lib import expect, mirror
@@ -20,6 +21,7 @@ Acquire::Check-Date "false";
 PREFERENCES = "Package: fpt-dirfile fpt-dirlink\nPin: version 1\nPin-Priority: 600\n"
 REPOSITORY = "/opt/fpt/repo"
 DRESS_VERSION = "2"
+GLIBC_MINOR = {"bookworm": 36, "trixie": 41}
 # What our package depends on and minbase lacks.
 DEPENDENCIES = ("btrfs-progs",)
 
@@ -79,15 +81,21 @@ def repository_directory(context):
 
 
 def product_packages(context, suite):
-    """Our .debs for the suite: DIR/<suite>/*.deb, else DIR/*.deb for trixie."""
+    """Our .debs for the suite: DIR/<suite>/*.deb, else those DIR/*.deb that its glibc can run."""
     directory = context.options.deb_dir
     if not directory:
         raise expect.Skip("no --deb directory given")
-    for place in (os.path.join(directory, suite), directory if suite == "trixie" else None):
-        found = sorted(glob.glob(os.path.join(place, "flipper-profile_*.deb"))) if place else []
-        if found:
+    for place in (os.path.join(directory, suite), directory):
+        found = sorted(glob.glob(os.path.join(place, f"flipper-profile_*_{mirror.architecture()}.deb")))
+        if found and all(_runs_on(deb, suite) for deb in found):
             return found
     raise expect.Skip(f"no flipper-profile .deb for {suite} in {directory}")
+
+
+def _runs_on(deb, suite):
+    """Whether the glibc that the package asks for is not newer than the suite's."""
+    asked = re.search(r"libc6 \(>= 2\.(\d+)", run_ok("dpkg-deb", "--field", deb, "Depends").text)
+    return not asked or int(asked.group(1)) <= GLIBC_MINOR[suite]
 
 
 def furnished(context, name):

@@ -167,7 +167,8 @@ def main(argv):
         print("error: --bin-dir is needed to run tests", file=sys.stderr)
         return 2
     scratch = tempfile.mkdtemp(prefix="fprun-")
-    cache = os.path.join(scratch, "cache") if args.no_cache else needs.cache_directory()
+    uncached = args.no_cache or os.environ.get("FLIPPER_NO_CACHE")
+    cache = os.path.join(scratch, "cache") if uncached else needs.cache_directory()
     os.makedirs(cache, exist_ok=True)
     try:
         results = run_all(tests, args, cache, scratch, say)
