@@ -7,6 +7,7 @@
 mod compare;
 mod crc32c;
 mod nodes;
+mod siblings;
 pub mod stream;
 pub mod touched;
 
@@ -107,7 +108,9 @@ pub fn touched_between(older: &Path, newer: &Path) -> Result<Touched> {
     let reader = btrfs::send_without_data(newer, Some(older))?;
     let stream = stream::Stream::new(std::io::BufReader::with_capacity(256 * 1024, reader))
         .map_err(|error| failed(error.to_string()))?;
-    touched::fold(stream).map_err(|error| failed(error.to_string()))
+    let mut touched = touched::fold(stream).map_err(|error| failed(error.to_string()))?;
+    siblings::add(&mut touched, newer).map_err(|error| failed(error.to_string()))?;
+    Ok(touched)
 }
 
 /// What changed in the merged tree from the snapshot `older` to the snapshot `newer` of one profile,

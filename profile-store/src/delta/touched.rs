@@ -9,7 +9,7 @@
 //!
 //! What a stream does not say, and a caller must add:
 //! 1. Everything below a renamed directory has another path too ([`Touched::renamed`]).
-//! 2. Other names of an inode whose contents changed through one of them (`st_nlink`).
+//! 2. Other names of an inode that changed through one of them ([`Touch::in_place`]).
 //!
 //! Sources: Linux `fs/btrfs/send.c`; the temporary names are `gen_unique_name()`.
 
@@ -74,6 +74,8 @@ pub struct Touch {
     pub metadata: bool,
     /// Extended attributes were set or removed, apart from overlayfs' own.
     pub xattrs: bool,
+    /// The inode itself was changed where it stood, so that its other names changed with it.
+    pub in_place: bool,
     /// The mark that hides what the base has below this directory was set or removed.
     pub opaque: Option<bool>,
     /// The inode here came into being.
@@ -292,6 +294,8 @@ impl Touched {
         touch.content |= node.content;
         touch.metadata |= node.metadata;
         touch.xattrs |= node.xattrs;
+        let changed = node.content || node.metadata || node.xattrs;
+        touch.in_place = changed && matches!(node.created, None | Some(Created::Link));
         touch.opaque = node.opaque;
         // What stands there now goes before what stood there.
         touch.directory = node.directory.or(touch.directory);

@@ -174,6 +174,24 @@ fn knows_whiteouts_also_as_links_and_opaque_directories() {
 }
 
 #[test]
+fn tells_an_inode_that_changed_where_it_stood() {
+    let link = Command::Link {
+        path: path("second"),
+        existing: path("first"),
+    };
+    let touched = folded([
+        link,
+        update("first"),
+        make_file("o300-9-0"),
+        rename("o300-9-0", "new"),
+        update("new"),
+    ]);
+    let in_place = |text: &str| touched.paths[&path(text)].in_place;
+    assert!(in_place("first"));
+    assert!(!in_place("second") && !in_place("new"));
+}
+
+#[test]
 fn overlay_notes_to_itself_are_no_change() {
     let set = |name: &str| Command::SetXattr {
         path: path("upper/d"),
