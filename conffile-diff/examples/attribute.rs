@@ -20,6 +20,7 @@ struct Database {
     status: Status,
     info: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     ucf: Vec<(String, Vec<u8>)>,
+    root: PathBuf,
 }
 
 fn read(root: &Path) -> Database {
@@ -40,6 +41,7 @@ fn read(root: &Path) -> Database {
         status,
         info: found,
         ucf: info::parse_ucf_registry(&ucf),
+        root: root.to_path_buf(),
     }
 }
 
@@ -140,6 +142,17 @@ fn attribution(databases: &[&Database], names: &HashSet<&str>) -> Attribution {
                     .into_iter()
                     .flatten(),
             );
+            for path in kinds
+                .get("list")
+                .map(|text| info::parse_list(text))
+                .into_iter()
+                .flatten()
+            {
+                if path.starts_with(b"/usr/lib/tmpfiles.d/") {
+                    let path = database.root.join(OsStr::from_bytes(&path[1..]));
+                    entry.texts.extend(std::fs::read(path));
+                }
+            }
             let registered = database.ucf.iter().filter(|(name, _)| name == package);
             entry
                 .conffiles
