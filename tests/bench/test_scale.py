@@ -21,6 +21,7 @@ def _fill(pool, profile, megabytes):
 def test_clone_is_flat_from_10_megabytes_up(t):
     """To 1 GB by default, to 10 GB in the long tier."""
     large = 10_000 if t.long else 1_000
+    t.use_packaged_program()
     pool = t.pool("toy")
     if t.long:
         os.truncate(pool.image, 24 << 30)
@@ -66,6 +67,7 @@ def _cost(program, *args):
 
 
 def test_history_over_100000_transactions_is_instant_and_flat_in_memory(t):
+    t.use_packaged_program()
     pool = t.pool("toy")
     pool.ok("clone", "dev", "copy")
     arguments = ("--pool", pool.image, "--json", "-p", "copy", "history")

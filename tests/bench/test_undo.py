@@ -7,6 +7,7 @@ from lib import expect, session
 
 
 def test_a_live_undo_of_16000_paths_is_no_slower_than_snapper(t):
+    t.use_packaged_program()
     pool = t.pool("bench")
     rounds = 5 if t.long else 3
 
@@ -37,6 +38,7 @@ def test_a_live_undo_of_16000_paths_is_no_slower_than_snapper(t):
 
 def test_a_staged_undo_costs_at_most_twice_the_raw_operations_whatever_its_size(t):
     """Raw: attach and mount (the cost of `list`), a snapshot, an exchange, two durable commits."""
+    t.use_packaged_program()
     pool = t.pool("mini")
     rounds = 9 if t.long else 5
     counter = iter(range(10_000))

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 
 from lib import expect
+from lib.process import run_ok
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Context:
         self.options = options
         self.dir = directory
         self.notes = []
+        self.programs = options.bin_dir
 
     @property
     def tier(self):
@@ -43,7 +45,16 @@ class Context:
         return self.options.tier == "long"
 
     def program(self, name="flipper-profile"):
-        return os.path.join(self.options.bin_dir, name)
+        return os.path.join(self.programs, name)
+
+    def use_packaged_program(self):
+        """From here on the command is the one of our .deb: optimised, as users have it."""
+        from lib import bases
+        target = self.path("packaged")
+        with open("/etc/os-release", encoding="utf-8") as f:
+            suite = next(line.split("=")[1].strip().strip('"') for line in f if line.startswith("VERSION_CODENAME="))
+        run_ok("dpkg-deb", "-x", bases.product_packages(self, suite)[0], target)
+        self.programs = os.path.join(target, "usr/bin")
 
     def skip(self, reason):
         raise expect.Skip(reason)

@@ -1,6 +1,9 @@
 """Which transaction undo takes, what it refuses, what it keeps."""
 
+import os
+
 from lib import command, expect, roundtrip, session
+from oracle import collisions
 
 
 def test_said_again_it_walks_further_back(t):
@@ -36,16 +39,29 @@ def test_undo_of_an_undo_is_a_redo(t):
     expect.equal(pool.history()[-1]["state"], "done")
 
 
-def test_an_older_one_that_nothing_touched_since(t):
+def test_an_older_one_when_the_later_ones_are_taken_back(t):
+    pool = t.pool("mini")
+    before = pool.reading()
+    pool.install("fpt-links")
+    number = pool.newest()["number"]
+    pool.install("fpt-modes")
+    roundtrip.undo_outside(pool)
+    roundtrip.undo_outside(pool, str(number))
+    roundtrip.equal(pool, before, "after both undos")
+    roundtrip.clean(pool)
+
+
+def test_two_package_changes_share_dpkgs_status_and_it_says_so(t):
+    """Every package change writes /var/lib/dpkg/status: the older of two is refused, with the later one's number."""
     pool = t.pool("mini")
     pool.install("fpt-links")
     number = pool.newest()["number"]
     pool.install("fpt-modes")
-    roundtrip.undo_outside(pool, str(number))
-    listed = pool.run("dev", "dpkg", "-l").text
-    expect.contains(listed, "ii  fpt-modes")
-    expect.absent(listed, "ii  fpt-links")
-    roundtrip.clean(pool)
+    later = pool.newest()["number"]
+    answer = expect.status(pool.fp("--yes", "-p", "dev", "undo", str(number)), 3)
+    conflicts = {command.path_of(c): c["transactions"] for c in answer.envelope["result"]["conflicts"]}
+    expect.equal(conflicts.get(b"/var/lib/dpkg/status"), [later])
+    expect.contains(answer.error["hint"], str(later))
 
 
 def test_an_older_one_that_a_later_one_touched_is_refused_with_the_list(t):
@@ -176,7 +192,6 @@ def test_a_clone_can_undo_nothing_of_its_parent(t):
 
 
 def test_the_upper_of_an_undone_profile_still_keeps_the_floor(t):
-    from oracle import collisions
     pool = t.pool("mini")
     pool.install("fpt-links")
     roundtrip.undo_outside(pool)
@@ -189,9 +204,12 @@ def test_offline_writes_carry_no_origin_of_another_tree(t):
     """trusted.overlay.origin, .impure and .uuid never travel into a rebuilt upper."""
     pool = t.pool("mini")
     pool.install("fpt-conf=1")
-    number = pool.newest()["number"]
-    pool.install("fpt-links")
-    roundtrip.undo_outside(pool, str(number))
+    pool.shell("dev", "echo later > /etc/later.conf")
+    roundtrip.undo_outside(pool)
+    with pool.top() as top:
+        directory, _ = pool.profile_file(top, "dev")
+        restored = f"{directory}/upper/var/lib/dpkg/status"
+        if os.path.exists(restored):
+            expect.absent(os.listxattr(restored), "trusted.overlay.origin")
     with pool.merged() as view:
-        from oracle import collisions
         expect.nothing(collisions.pairs(view), "colliding pairs")
