@@ -70,5 +70,9 @@ def audit():
     return tests, problems
 
 
-def call(test, context):
-    getattr(_load(test.path), test.function)(context)
+def function(name):
+    """The test function of this name; only its own file is loaded."""
+    area, _, behaviour = name.partition("::")
+    folder, _, file_name = area.rpartition("/")
+    top = TESTS if folder.split("/")[0] == "bench" else os.path.join(TESTS, "cases")
+    return getattr(_load(os.path.join(top, folder, f"test_{file_name}.py")), f"test_{behaviour}")

@@ -46,9 +46,7 @@ def _outcome(body, context):
 def _body(name):
     if name.startswith("prepare:"):
         return lambda context: recipes.prepare(context, name.removeprefix("prepare:"))
-    tests, _ = discover.audit()
-    test = next(t for t in tests if t.name == name)
-    return lambda context: discover.call(test, context)
+    return discover.function(name)
 
 
 def main(name, options_json, result_file):

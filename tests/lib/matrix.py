@@ -13,6 +13,10 @@ from lib import crash, toy
 DOCUMENT = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "crash-matrix.md")
 
 
+# The directories of a pool.
+TOP = ("@base", "@profiles", "@snapshots", "@state", "@flipper", "@data")
+
+
 @dataclass
 class Operation:
     """A command of the matrix, its arguments, and what is done to a fresh toy pool before it."""
@@ -48,7 +52,6 @@ OPERATIONS = (
     Operation("create", ("create", "new")),
     Operation("clone", ("clone", "dev", "copy")),
     Operation("rename", ("rename", "dev", "other")),
-    Operation("set", ("set", "dev", "description=new")),
     Operation("delete", ("--yes", "delete", "dev")),
     Operation("reset", ("--yes", "reset", "dev")),
     Operation("undo", ("--yes", "-p", "dev", "undo"), (("--yes", "reset", "dev"),)),
@@ -56,31 +59,29 @@ OPERATIONS = (
 
 
 def general(name, path):
-    """An effect without what is another one each time: ids, numbers, places."""
-    place = path
-    for found in ("@base", "@profiles", "@snapshots", "@state", "@flipper", "@data"):
-        _, at, rest = path.partition(found)
-        if at:
-            place = found + rest
-            break
-    else:
-        place = os.path.basename(path)
-    place = re.sub(r"(?<=/)[a-z0-9]{8}(?=$|[/.-])", "ID", place)
-    place = re.sub(r"(?<=/)\.[^/]*(tmp|new|XX)[^/]*", "TEMPORARY", place)
-    place = re.sub(r"(?<![a-z])\d+(?![a-z0-9])", "N", place)
-    place = re.sub(r"[A-Za-z0-9]*\d[A-Za-z0-9]{6,}", "RANDOM", place)
-    return name, place
+    """An effect without what is another one each time; None when it is not one on the pool."""
+    place = next((at + path.partition(at)[2] for at in TOP if at in path), None)
+    if place is None:
+        # A program that is run, and the commit of all before it; mounts and the like leave nothing behind.
+        place = {"run": os.path.basename(path), "commit-the-filesystem-of": "the pool"}.get(name)
+        return place and (name, place)
+    place = re.sub(r"(?<=@profiles/|snapshots/)[a-z0-9]{8}(?=$|/)", "ID", place)
+    place = re.sub(r"(?<=@state/)[a-z0-9]{8}(?=$|/)", "ID", place)
+    place = re.sub(r"(?<=@flipper/leases/)[a-z0-9]{8}$", "ID", place)
+    place = re.sub(r"(?<=/staging/)[^/]+|(?<=/trash/)[^/]+", "NAME", place)
+    return name, re.sub(r"\d+(?=-(pre|post)$)", "N", place)
 
 
 def steps(context, operation):
-    """The effects of a run to the end, generalised, and the worlds before and after."""
+    """The effects on the pool of a run to the end: (number among all effects, effect, place); both worlds."""
     pool, args = operation.prepare(context)
     old = crash.world(pool)
     done = pool.copy("done.img")
     points = crash.effects(done, *args)
     new = crash.world(done)
     os.unlink(done.image)
-    return pool, args, [(number, *general(name, path)) for number, name, path in points], old, new
+    found = [(number, known) for number, name, path in points if (known := general(name, path))]
+    return pool, args, [(number, *known) for number, known in found], old, new
 
 
 def outcome(pool, args, number, old, new):
@@ -95,29 +96,35 @@ def outcome(pool, args, number, old, new):
 def section(operation, found, sides):
     """One command of the document."""
     shown = " ".join(word for word in operation.args if word != "--yes").replace("ROOT", "DIRECTORY")
-    rows = [f"| {number} | {name} | `{place}` | {side} |" for (number, name, place), side in zip(found, sides)]
+    rows = [f"| {row} | {name} | `{place}` | {side} |"
+            for row, ((_, name, place), side) in enumerate(zip(found, sides), start=1)]
     return "\n".join([f"## {operation.title}", "", f"`flipper-profile {shown}`", "",
                       "| | effect | on | cut before it |", "| --- | --- | --- | --- |", *rows, ""])
 
 
 def parse(text):
-    """{title: [(number, effect, place, side)]} of the document."""
+    """{title: [(effect, place, side)]} of the document."""
     result = {}
     for part in re.split(r"^## ", text, flags=re.M)[1:]:
         rows = re.findall(r"^\| (\d+) \| (.*?) \| `(.*?)` \| (old|new) \|$", part, re.M)
-        result[part.splitlines()[0]] = [(int(n), name, place, side) for n, name, place, side in rows]
+        result[part.splitlines()[0]] = [(name, place, side) for _, name, place, side in rows]
     return result
 
 
 HEAD = """# Crash matrix
 
-What is found after a power cut or a kill at every point of every command, made by `tests/crash-matrix` and held
-against the programs by a test. A row is an effect: something that changes what is on disk, a lock, a mount, a
-process. The last column says what `recover` leaves when the command was cut just before that effect: the **old**
-world or the **new** one. There is no third. In every row `pool check` is content afterwards, a second `recover`
-has nothing to do, and no transaction is left open.
+What is found after each command was stopped dead at each point where it changes the pool. Made by
+`tests/crash-matrix`, and held against the programs by a test: a new effect, another order or another outcome than
+the written one fails there.
 
-Capital words stand for what is another each time: ID, N (a number), TEMPORARY and RANDOM names.
+A row is an effect, with the verb that error messages use. The last column says what `recover` leaves when the
+command was killed just before that effect: the **old** world or the **new** one. There is no third. In every row
+`pool check` is content afterwards, a second `recover` has nothing to do, and no transaction is left open.
+
+The intent in the journal is older than the row from which on it is new, and no row itself: SQLite writes it.
+NAME, ID and N stand for what is another each time. Locks, mounts and other things that end with the process are
+left out. Power cuts, which also lose what was not flushed, and cuts of `recover` itself have tests of their own in
+`tests/cases/crash`.
 """
 
 
