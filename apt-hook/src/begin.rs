@@ -1,7 +1,9 @@
 //! Before a change: the row and the snapshot.
 
+use std::path::Path;
+
 use profile_store::Error;
-use profile_store::transaction::{self, Request, Started};
+use profile_store::transaction::{self, Request, Started, materialise};
 
 use crate::hook::Work;
 use crate::policy::Verdict;
@@ -19,6 +21,7 @@ pub fn begin(work: &Work<'_>) -> Result<Verdict, Error> {
         now: work.hook.now,
         switched_off: work.hook.switched_off.as_deref(),
     };
+    finish_preparations(work)?;
     let started = transaction::begin(&work.world, &work.journal, work.lock.as_ref(), &request)?;
     Ok(match started {
         Started::Begun(_) | Started::Joined(_) | Started::SwitchedOff(_) => Verdict::Fine,
@@ -31,4 +34,16 @@ pub fn begin(work: &Work<'_>) -> Result<Verdict, Error> {
             Verdict::Failed
         }
     })
+}
+
+/// Finishes what an earlier hook prepared and a power cut left half-way: this hook is where the
+/// merged tree is mounted. Not while another command is at work, which may be doing it.
+fn finish_preparations(work: &Work<'_>) -> Result<(), Error> {
+    if work.lock.is_none() {
+        return Ok(());
+    }
+    for pending in materialise::pending(&work.world, &work.journal)? {
+        materialise::finish(&work.journal, &pending, Path::new("/"))?;
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use profile_db::state::State;
 use super::caller::Caller;
 use super::front_end::Grouping;
 use super::notes::{About, Note};
-use super::reconcile::{drop_row, package_rows};
+use super::reconcile::drop_row;
 use super::{World, catch_up, history, measure, reason, rows, settled, snapshots};
 use crate::error::{Error, Result};
 use crate::pool::PoolLock;
@@ -54,7 +54,7 @@ pub fn finish(
     })?;
     match row {
         Some(row) if row.state == State::Skipped => {
-            finish_unprotected(world, journal, &row, caller, now)
+            finish_unprotected(world, journal, &row, &planned, caller, now)
         }
         Some(row) if snapshots::pre(world, row.number)?.is_some() => {
             finish_protected(world, journal, &row, &planned, caller, now)
@@ -158,15 +158,16 @@ fn finish_unprotected(
     world: &World<'_>,
     journal: &Journal,
     row: &Transaction,
+    planned: &[PackageChange],
     caller: &Caller,
     now: Time,
 ) -> Result<Finished> {
     let number = row.number;
     let observed = settled::observe_before(world, journal, Some(number))?;
-    let packages = observed
-        .as_ref()
-        .map(|observed| package_rows(&observed.packages, &observed.now))
-        .unwrap_or_default();
+    let packages = match &observed {
+        Some(observed) => measure::unprotected(world, row, observed, planned)?,
+        None => Vec::new(),
+    };
     let reason = row.unprotected_reason.clone().unwrap_or_default();
     let wanted = !reason.starts_with(SWITCHED_OFF);
     let post = if wanted {

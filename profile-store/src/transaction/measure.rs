@@ -7,6 +7,7 @@ use profile_db::journal::{Journal, PackageChange, Transaction};
 use super::bookkeeping::is_bookkeeping;
 use super::outcome::{Outcome, outcome};
 use super::package_state::PackageState;
+use super::settled::Observed;
 use super::{World, history};
 use crate::delta;
 use crate::error::Result;
@@ -29,6 +30,37 @@ pub fn packages(
     let after = PackageState::read(post, &world.base_path(&world.base))?;
     let history = history::entry(world, row)?;
     Ok(outcome(row, &before, &after, planned, history.as_ref()))
+}
+
+/// What a transaction without a snapshot did to packages: compared with the newest state that the
+/// journal accounts for, without what others have accounted for since.
+///
+/// # Errors
+///
+/// apt's log cannot be read.
+pub fn unprotected(
+    world: &World<'_>,
+    row: &Transaction,
+    observed: &Observed,
+    planned: &[PackageChange],
+) -> Result<Vec<PackageChange>> {
+    let history = history::entry(world, row)?;
+    let found = outcome(
+        row,
+        &observed.then,
+        &observed.now,
+        planned,
+        history.as_ref(),
+    );
+    let mut packages = found.packages;
+    let explained = &observed.settled.explained;
+    packages.retain(|change| {
+        !explained.iter().any(|known| {
+            (&known.name, &known.architecture, &known.new_version)
+                == (&change.name, &change.architecture, &change.new_version)
+        })
+    });
+    Ok(packages)
 }
 
 /// Whether the whole change between both snapshots is what a package manager writes anyway.

@@ -169,10 +169,12 @@ fn close_unprotected(
             state: None,
         });
     }
-    let packages = observed
-        .as_ref()
-        .map(|observed| package_rows(found, &observed.now))
-        .unwrap_or_default();
+    let packages = match &observed {
+        Some(observed) => {
+            measure::unprotected(world, row, observed, &measure::planned(journal, row)?)?
+        }
+        None => Vec::new(),
+    };
     let reason = reason
         .or(row.unprotected_reason.as_deref())
         .unwrap_or(NO_SNAPSHOT)

@@ -38,6 +38,8 @@ pub struct Observed {
     pub words: Vec<String>,
     /// Changed packages.
     pub packages: Vec<PackageChange>,
+    /// The state it is compared with.
+    pub then: PackageState,
     /// The present state.
     pub now: PackageState,
 }
@@ -167,6 +169,7 @@ pub fn observe_before(
         settled,
         words,
         packages,
+        then,
         now,
     }))
 }
