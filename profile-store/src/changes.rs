@@ -66,7 +66,7 @@ pub fn ensure(
     };
     let mut missing = Vec::new();
     let filter = Filter {
-        profile: Some(profile.id.clone()),
+        profile: Some(profile.id),
         ..Filter::default()
     };
     journal.each_transaction(&filter, |transaction| {

@@ -114,7 +114,7 @@ fn former_profiles(
         }
         if !dry_run {
             let filter = Filter {
-                profile: Some(id.clone()),
+                profile: Some(id),
                 ..Filter::default()
             };
             for row in journal.transactions(&filter)? {

@@ -147,7 +147,7 @@ impl Intent {
     pub fn to_record(&self, transaction: Option<TransactionNumber>, now: Time) -> Operation {
         Operation {
             kind: self.word().to_owned(),
-            profile: Some(self.profile().clone()),
+            profile: Some(*self.profile()),
             transaction,
             begun: now,
             payload: serde_json::to_value(self).expect("BUG: an intent is valid JSON"),

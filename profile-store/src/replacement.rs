@@ -61,7 +61,7 @@ pub fn replace(pool: &Pool, journal: &Journal, replacement: Replacement, now: Ti
     // What was built must be on disk before it can be exchanged in.
     pool.commit()?;
     let intent = Intent::Replace {
-        profile: replacement.profile.clone(),
+        profile: replacement.profile,
         staging: replacement.staging.word().to_owned(),
         old,
         old_state,

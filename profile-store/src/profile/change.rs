@@ -155,7 +155,7 @@ pub fn delete(pool: &Pool, id: &ProfileId, actor: &Actor, now: Time) -> Result<T
     )?;
     let trash = number.to_string();
     let intent = Intent::Delete {
-        profile: id.clone(),
+        profile: *id,
         trash,
     };
     let operation = operation::record(&journal, &intent, Some(number), now)?;
@@ -221,7 +221,7 @@ pub fn restore_deleted(
     row.undoes = Some(deletion);
     let number = journal.begin(&row)?;
     let intent = Intent::Restore {
-        profile: profile.id.clone(),
+        profile: profile.id,
         trash: trash.clone(),
         deletion,
     };
@@ -279,7 +279,7 @@ pub(crate) fn new_row(
     now: Time,
 ) -> NewTransaction {
     NewTransaction {
-        profile: profile.id.clone(),
+        profile: profile.id,
         base: profile.base.version.clone(),
         kind,
         command: actor.command.clone(),

@@ -37,7 +37,7 @@ pub fn info(pool: &Pool, id: &ProfileId) -> Result<ProfileInfo> {
     let layout = pool.layout();
     let journal = pool.journal_read_only()?;
     let last = journal.transactions(&Filter {
-        profile: Some(id.clone()),
+        profile: Some(*id),
         limit: Some(1),
         ..Filter::default()
     })?;

@@ -108,7 +108,7 @@ pub fn clone(
     profile.name = name.clone();
     profile.kind = Kind::User;
     profile.origin = Origin::Cloned {
-        from: source.id.clone(),
+        from: source.id,
         name: source.name.clone(),
     };
     (profile.created, profile.modified) = (now, now);
@@ -161,7 +161,7 @@ fn make(pool: &Pool, plan: Plan, actor: &Actor, now: Time) -> Result<Made> {
     let staging = Staging::begin(pool)?;
     // The intent is durable before anything gets a place outside staging.
     let intent = Intent::Make {
-        profile: profile.id.clone(),
+        profile: profile.id,
         staging: staging.word().to_owned(),
     };
     let operation = operation::record(&journal, &intent, Some(transaction), now)?;

@@ -68,7 +68,7 @@ pub fn reset(
         pool,
         &journal,
         Replacement {
-            profile: id.clone(),
+            profile: *id,
             staging,
             ending,
         },
@@ -84,7 +84,7 @@ pub(crate) fn identity_of_present(
     mut snapshot: ProfileFile,
     now: Time,
 ) -> ProfileFile {
-    snapshot.id = present.id.clone();
+    snapshot.id = present.id;
     snapshot.name = present.name.clone();
     snapshot.kind = present.kind;
     snapshot.origin = present.origin.clone();

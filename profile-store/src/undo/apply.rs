@@ -72,7 +72,7 @@ pub fn apply(
     let mut row = new_row(&prepared.plan.profile, kind.clone(), actor, now);
     row.undoes = Some(transaction.number);
     let number = reserve::with_reserve(pool, || Ok(journal.begin(&row)?))?;
-    let id = prepared.plan.profile.id.clone();
+    let id = prepared.plan.profile.id;
     match carry_out(pool, journal, prepared, number, &kind, now, progress) {
         Ok((plan, replayed)) => Ok(Applied {
             number,
@@ -254,7 +254,7 @@ fn beside(
     }
     stage_state(pool, &plan, &staging.part(STAGED_STATE))?;
     let replacement = Replacement {
-        profile: plan.profile.id.clone(),
+        profile: plan.profile.id,
         staging,
         ending,
     };
@@ -315,7 +315,7 @@ fn live(
             .collect(),
     };
     let intent = Intent::Replay {
-        profile: plan.profile.id.clone(),
+        profile: plan.profile.id,
         task: task.clone(),
         ending: ending.clone(),
     };

@@ -57,7 +57,7 @@ pub fn choose(
 fn newest(journal: &Journal, profile: &ProfileFile, verb: Verb) -> Result<Transaction> {
     let mut found = None;
     let filter = Filter {
-        profile: Some(profile.id.clone()),
+        profile: Some(profile.id),
         ..Filter::default()
     };
     journal.each_transaction(&filter, |transaction| {

@@ -241,7 +241,7 @@ fn later(
     transaction: &Transaction,
 ) -> Result<Vec<Transaction>> {
     Ok(journal.transactions(&Filter {
-        profile: Some(profile.id.clone()),
+        profile: Some(profile.id),
         after: Some(transaction.number),
         states: vec![State::Done, State::Failed, State::Interrupted],
         ..Filter::default()
