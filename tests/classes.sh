@@ -52,8 +52,18 @@ if [ "$tier" != fast ] && as_root packages; then
 	class trixie-arm64 env DEB_BUILD_OPTIONS=nocheck tests/build/clean trixie arm64 "$deb/source" "$deb/trixie-arm64"
 fi
 
-if [ "$tier" = fast ]; then
-	class system tests/run --tier fast --bin-dir "$CARGO_TARGET_DIR/debug" --deb "$deb"
-elif as_root system; then
-	class system tests/run --tier "$tier" --bin-dir "$CARGO_TARGET_DIR/debug" --deb "$deb"
+# The integration tests: two at a time, what is timed alone.
+system() { # CLASS JOBS AREA...
+	name=$1 jobs=$2
+	shift 2
+	for area in "$@"; do
+		set -- "$@" -k "$(basename "$area")/"
+		shift
+	done
+	class "$name" tests/run --tier "$tier" --bin-dir "$CARGO_TARGET_DIR/debug" --deb "$deb" \
+		-j "$jobs" ${FLIPPER_NO_CACHE:+--no-cache} "$@"
+}
+if as_root system; then
+	system system 2 tests/cases/*
+	[ "$tier" = fast ] || system bench 1 tests/bench
 fi
