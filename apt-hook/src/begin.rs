@@ -20,6 +20,7 @@ pub fn begin(work: &Work<'_>) -> Result<Verdict, Error> {
         kind: work.hook.kind(),
         now: work.hook.now,
         switched_off: work.hook.switched_off.as_deref(),
+        required: work.hook.stops(),
     };
     finish_preparations(work)?;
     let started = transaction::begin(&work.world, &work.journal, work.lock.as_ref(), &request)?;

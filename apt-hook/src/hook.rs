@@ -1,5 +1,7 @@
 //! What every hook does first: find the profile, the front end and the person; open the pool.
 
+use std::time::Duration;
+
 use profile_db::journal::{Journal, TransactionKind};
 use profile_db::model::Time;
 use profile_store::pool::PoolLock;
@@ -7,9 +9,10 @@ use profile_store::transaction::front_end::Started;
 use profile_store::transaction::notes::{self, About, Note};
 use profile_store::transaction::{Asker, Caller, World};
 use profile_store::{Error, Pool, Session};
+use profile_sys::deadline::{self, Ended};
 
 use crate::mode::Mode;
-use crate::policy::Verdict;
+use crate::policy::{self, Policy, Verdict};
 use crate::say;
 
 /// One call of a hook, in a profile.
@@ -25,6 +28,8 @@ pub struct Hook {
     pub asker: Asker,
     /// Why no protection is wanted, when none is.
     pub switched_off: Option<String>,
+    /// What a failure means for apt.
+    pub policy: Policy,
     /// When it was called.
     pub now: Time,
 }
@@ -79,7 +84,7 @@ impl Hook {
                 world: World::of_session(&pool, &self.session),
                 journal,
                 // A hook does not wait for another command: what needs the lock is left to the next one.
-                lock: pool.lock_within(std::time::Duration::ZERO).ok(),
+                lock: pool.lock_within(Duration::ZERO).ok(),
             };
             work(&work_on)
         });
@@ -90,43 +95,83 @@ impl Hook {
     }
 
     /// Tells that this hook could not do its work, and leaves a note where that is its only trace.
+    /// One line for one change: the later hooks are silent about what the first has told.
     pub fn failed(&self, pool: Option<&Pool>, caller: &Caller, error: &Error) -> Verdict {
-        let what = match self.mode {
-            Mode::Pre | Mode::DpkgPre => "this change is not protected and cannot be undone",
-            Mode::Plan => "the plan of this change was not recorded",
-            Mode::Post | Mode::DpkgPost => "this change is not fully recorded yet",
-        };
+        let layout = pool.map(Pool::layout);
+        if !self.begins() && notes::tells_of(layout, &self.session.profile, &caller.owner) {
+            return Verdict::Failed;
+        }
+        let what = self.failure();
         say::warn(&format!("{what}: {}", say::whole(error)), &say::help(error));
-        if matches!(self.mode, Mode::Pre | Mode::DpkgPre) {
+        if self.begins() && !self.stops() {
             self.leave_note(pool, caller, &say::whole(error));
         }
         Verdict::Failed
     }
 
+    /// What a failure of this hook means.
+    pub fn failure(&self) -> &'static str {
+        match self.mode {
+            Mode::Pre if self.stops() => {
+                "this change does not happen, since it cannot be protected (hook-policy = stop)"
+            }
+            Mode::Pre | Mode::DpkgPre => "this change is not protected and cannot be undone",
+            Mode::Plan => "the plan of this change was not recorded",
+            Mode::Post | Mode::DpkgPost => "this change is not fully recorded yet",
+        }
+    }
+
+    /// Whether this is the first hook of a change.
+    pub fn begins(&self) -> bool {
+        matches!(self.mode, Mode::Pre | Mode::DpkgPre)
+    }
+
+    /// Whether a failure of this hook stops the change.
+    pub fn stops(&self) -> bool {
+        policy::exit_status(self.mode, Verdict::Failed, self.policy) != 0
+    }
+
     /// Leaves word beside the journal that this change is unprotected: in the pool, or where the
     /// session keeps it when the pool takes nothing.
     pub fn leave_note(&self, pool: Option<&Pool>, caller: &Caller, reason: &str) {
-        let mut note = Note::new(
-            About::Unprotected,
-            &self.session.profile,
-            &self.session.base,
-            self.kind(),
-            caller,
-            self.now,
-        );
-        note.reason = Some(reason.to_owned());
+        let note = self.note(caller, reason);
         let in_pool = pool.map(|pool| notes::leave(&notes::directory(pool.layout()), &note));
-        if matches!(in_pool, Some(Ok(()))) {
-            return;
+        if !matches!(in_pool, Some(Ok(()))) {
+            leave_in_session(&note);
         }
-        if let Err(error) = notes::leave(notes::RUN.as_ref(), &note) {
-            say::warn(
-                &format!(
-                    "not even a note of it could be left: {}",
-                    say::whole(&error)
-                ),
-                "",
-            );
+    }
+
+    /// As [`Hook::leave_note`], from the process that does not work itself: whatever kept the work
+    /// from ending may keep this from ending too.
+    pub fn leave_note_within(&self, limit: Duration, caller: &Caller, reason: &str) {
+        let note = self.note(caller, reason);
+        let leave = || {
+            let left = Pool::open_session(&self.session)
+                .and_then(|pool| notes::leave(&notes::directory(pool.layout()), &note));
+            i32::from(left.is_err())
+        };
+        match deadline::run_within(limit, leave) {
+            Ok(Ended::InTime(status)) if status.success() => {}
+            _ => leave_in_session(&note),
         }
+    }
+
+    fn note(&self, caller: &Caller, reason: &str) -> Note {
+        let (profile, base) = (&self.session.profile, &self.session.base);
+        let about = About::Unprotected;
+        let mut note = Note::new(about, profile, base, self.kind(), caller, self.now);
+        note.reason = Some(reason.to_owned());
+        note
+    }
+}
+
+/// The last resort: word of it lasts as long as the session.
+fn leave_in_session(note: &Note) {
+    if let Err(error) = notes::leave(notes::RUN.as_ref(), note) {
+        let what = format!(
+            "not even a note of it could be left: {}",
+            say::whole(&error)
+        );
+        say::warn(&what, "");
     }
 }

@@ -21,11 +21,12 @@ mod settings;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use profile_db::model::Time;
 use profile_store::Session;
 use profile_store::session::SESSION_FILE;
-use profile_store::transaction::Asker;
+use profile_store::transaction::{Asker, notes};
 use profile_sys::deadline::{self, Ended};
 use profile_sys::file;
 
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
             packagekit: variable("PACKAGEKIT_CALLER_UID"),
         },
         switched_off: settings::switched_off(&settings, variable),
+        policy: settings.policy,
         now: Time::now(),
     };
     exit(mode, within_limit(&hook, &settings), &settings)
@@ -83,6 +85,9 @@ fn exit(mode: Mode, verdict: Verdict, settings: &Settings) -> ExitCode {
 /// Exit statuses of the child that works.
 const FINE: i32 = 0;
 const FAILED: i32 = 1;
+
+/// How long a note of a failed hook may take.
+const NOTE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Does the hook's work in a child, for as long as the hook may take.
 fn within_limit(hook: &Hook, settings: &Settings) -> Verdict {
@@ -109,25 +114,19 @@ fn within_limit(hook: &Hook, settings: &Settings) -> Verdict {
 /// Tells what the child could not tell, and leaves word of it: a snapshot that the child may still
 /// make must not pass for the state before the change.
 fn told_by_parent(hook: &Hook, reason: &str) -> Verdict {
-    let help = "`flipper-profile status` tells more";
-    match hook.mode {
-        Mode::Pre | Mode::DpkgPre => {
-            say::warn(
-                &format!("this change is not protected and cannot be undone: {reason}"),
-                help,
-            );
-            if let Ok(Some(caller)) = hook.caller() {
-                hook.leave_note(None, &caller, reason);
-            }
+    let caller = hook.caller().ok().flatten();
+    let told_before = caller.as_ref().is_some_and(|caller| {
+        !hook.begins() && notes::tells_of(None, &hook.session.profile, &caller.owner)
+    });
+    if !told_before {
+        let help = "`flipper-profile status` tells more";
+        say::warn(&format!("{}: {reason}", hook.failure()), help);
+    }
+    match caller {
+        Some(caller) if hook.begins() && !hook.stops() => {
+            hook.leave_note_within(NOTE_LIMIT, &caller, reason);
         }
-        Mode::Plan => say::warn(
-            &format!("the plan of this change was not recorded: {reason}"),
-            help,
-        ),
-        Mode::Post | Mode::DpkgPost => say::warn(
-            &format!("this change is not fully recorded yet: {reason}"),
-            help,
-        ),
+        _ => {}
     }
     Verdict::Failed
 }
@@ -139,13 +138,8 @@ fn perform(hook: &Hook) -> Verdict {
         // Whoever started this hook is gone: nothing will change.
         Ok(None) => return Verdict::Fine,
         Err(error) => {
-            say::warn(
-                &format!(
-                    "this change is not protected and cannot be undone: {}",
-                    say::whole(&error)
-                ),
-                &say::help(&error),
-            );
+            let what = format!("{}: {}", hook.failure(), say::whole(&error));
+            say::warn(&what, &say::help(&error));
             return Verdict::Failed;
         }
     };

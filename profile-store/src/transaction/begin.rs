@@ -8,6 +8,7 @@ use profile_db::state::State;
 
 use super::caller::Caller;
 use super::front_end::Grouping;
+use super::reconcile::drop_row;
 use super::{World, catch_up, package_state, reason, reserve, rows, snapshots};
 use crate::error::{Error, Result};
 use crate::pool::PoolLock;
@@ -26,6 +27,8 @@ pub struct Request<'a> {
     pub now: Time,
     /// Why no snapshot is wanted, when none is.
     pub switched_off: Option<&'a str>,
+    /// The change does not happen without a snapshot: then it leaves no row either.
+    pub required: bool,
 }
 
 /// How a transaction stands after [`begin`].
@@ -65,6 +68,10 @@ pub fn begin(
         .and_then(|_| Ok(snapshots::record_pre(journal, number)?))
     {
         Ok(()) => Ok(Started::Begun(number)),
+        Err(error) if request.required => {
+            drop_row(world, journal, number)?;
+            Err(error)
+        }
         Err(error) => {
             reserve::with_reserve(world.pool, || {
                 let outcome = Ended::Skipped(reason::whole(&error));

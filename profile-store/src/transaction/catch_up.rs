@@ -8,7 +8,7 @@ use super::{World, reconcile as closing, rows, snapshots};
 use crate::error::Result;
 use crate::pool::PoolLock;
 use profile_db::journal::{
-    Durability, Finish, Journal, NewTransaction, Outcome as Ended, Transaction, TransactionKind,
+    Finish, Journal, NewTransaction, Outcome as Ended, Transaction, TransactionKind,
 };
 use profile_db::model::{Owner, Time, TransactionNumber};
 use profile_db::state::State;
@@ -100,13 +100,13 @@ fn import(world: &World<'_>, journal: &Journal, left: &Left) -> Result<Option<Tr
             Some(row.number)
         }
         Some(_) => None,
-        None => Some(journal.batch(Durability::Durable, |journal| {
+        None => Some(rows::durably(world, journal, |journal| {
             let number = journal.begin(&from_note(note))?;
             // Not yet ended: whether its process still works is for `reconcile` to find out.
             journal.finish(
                 number,
                 &Finish {
-                    outcome: Ended::Skipped(reason),
+                    outcome: Ended::Skipped(reason.clone()),
                     ended: None,
                     problem: None,
                 },
@@ -198,19 +198,19 @@ pub(super) fn finish_record(
         [] => (Ended::Done, None),
         _ => (Ended::Failed, Some(broken.join("; "))),
     };
-    Ok(journal.batch(Durability::Durable, |journal| {
+    rows::durably(world, journal, |journal| {
         snapshots::record(journal, number, post)?;
         journal.set_packages(number, &packages)?;
         journal.end_commit(number)?;
         journal.finish(
             number,
             &Finish {
-                outcome,
+                outcome: outcome.clone(),
                 ended: Some(now),
-                problem,
+                problem: problem.clone(),
             },
         )
-    })?)
+    })
 }
 
 fn own_identity() -> Result<Owner> {

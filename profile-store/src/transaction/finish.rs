@@ -1,7 +1,7 @@
 //! The end of a commit: the snapshot after it, what it did, how it went.
 
 use profile_db::journal::{
-    Durability, Finish, Journal, Outcome as Ended, PackageChange, Transaction, TransactionKind,
+    Finish, Journal, Outcome as Ended, PackageChange, Transaction, TransactionKind,
 };
 use profile_db::model::{SnapshotName, Time, TransactionNumber};
 use profile_db::redact;
@@ -104,7 +104,7 @@ fn finish_protected(
     let failed = outcome.problem.is_some() || row.state == State::Failed;
     let command = better_command(world, row)?;
     let goes_on = caller.grouping == Grouping::Run;
-    let state = journal.batch(Durability::Durable, |journal| {
+    let state = rows::durably(world, journal, |journal| {
         snapshots::record_pre(journal, number)?;
         snapshots::record_post(journal, number, post_name)?;
         journal.set_packages(number, &outcome.packages)?;
@@ -121,7 +121,7 @@ fn finish_protected(
                 &Finish {
                     outcome: Ended::Done,
                     ended,
-                    problem,
+                    problem: problem.clone(),
                 },
             ),
             (true, _) => journal.finish(
@@ -129,7 +129,7 @@ fn finish_protected(
                 &Finish {
                     outcome: Ended::Failed,
                     ended,
-                    problem,
+                    problem: problem.clone(),
                 },
             ),
         }
@@ -176,7 +176,7 @@ fn finish_unprotected(
         None
     };
     let goes_on = caller.grouping == Grouping::Run;
-    let state = journal.batch(Durability::Durable, |journal| {
+    let state = rows::durably(world, journal, |journal| {
         journal.set_packages(number, &packages)?;
         snapshots::record_post(journal, number, post)?;
         journal.end_commit(number)?;

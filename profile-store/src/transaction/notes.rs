@@ -125,30 +125,46 @@ pub struct Left {
 ///
 /// The directory or a file cannot be read.
 pub fn all(layout: &Layout, profile: &ProfileId) -> Result<Vec<Left>> {
-    let mut found = Vec::new();
-    for directory in [directory(layout), PathBuf::from(RUN)] {
-        if !file::exists(&directory)? {
-            continue;
-        }
-        for name in file::list(&directory)? {
-            if Path::new(&name)
-                .extension()
-                .is_none_or(|ending| ending != "json")
-            {
-                continue;
-            }
-            let path = directory.join(&name);
-            let bytes = file::read_limited(&path, LIMIT_BYTES)?;
-            match serde_json::from_slice::<Note>(&bytes) {
-                Ok(note) if note.profile == *profile && note.schema == SCHEMA => {
-                    found.push(Left { path, note })
-                }
-                Ok(_) | Err(_) => {}
-            }
-        }
-    }
+    let mut found = in_directory(&directory(layout), profile)?;
+    found.extend(in_directory(Path::new(RUN), profile)?);
     found.sort_by(|a, b| (a.note.at, &a.path).cmp(&(b.note.at, &b.path)));
     Ok(found)
+}
+
+fn in_directory(directory: &Path, profile: &ProfileId) -> Result<Vec<Left>> {
+    let mut found = Vec::new();
+    if !file::exists(directory)? {
+        return Ok(found);
+    }
+    for name in file::list(directory)? {
+        if Path::new(&name)
+            .extension()
+            .is_none_or(|ending| ending != "json")
+        {
+            continue;
+        }
+        let path = directory.join(&name);
+        let bytes = file::read_limited(&path, LIMIT_BYTES)?;
+        match serde_json::from_slice::<Note>(&bytes) {
+            Ok(note) if note.profile == *profile && note.schema == SCHEMA => {
+                found.push(Left { path, note });
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a note tells already that what a process changes is unprotected; `layout` is given when
+/// the pool is there. What cannot be read tells nothing.
+pub fn tells_of(layout: Option<&Layout>, profile: &ProfileId, owner: &Owner) -> bool {
+    let pool = layout.map(directory);
+    [pool, Some(PathBuf::from(RUN))]
+        .into_iter()
+        .flatten()
+        .filter_map(|directory| in_directory(&directory, profile).ok())
+        .flatten()
+        .any(|left| left.note.about == About::Unprotected && left.note.owner == *owner)
 }
 
 /// Removes a note that was dealt with.

@@ -130,13 +130,13 @@ fn close_interrupted(world: &World<'_>, journal: &Journal, row: &Transaction) ->
         // When it ended nobody knows.
         _ => (Ended::Interrupted, None),
     };
-    let state = journal.batch(Durability::Durable, |journal| {
+    let state = rows::durably(world, journal, |journal| {
         snapshots::record(journal, number, post_name)?;
         journal.set_packages(number, &outcome.packages)?;
         journal.finish(
             number,
             &Finish {
-                outcome: ended_as,
+                outcome: ended_as.clone(),
                 ended,
                 problem: outcome.problem.clone(),
             },
@@ -182,12 +182,12 @@ fn close_unprotected(
     let ended = last_written(world, &world.subvolume())?
         .filter(|time| *time >= row.started)
         .unwrap_or(row.started);
-    let state = journal.batch(Durability::Durable, |journal| {
+    let state = rows::durably(world, journal, |journal| {
         journal.set_packages(number, &packages)?;
         journal.finish(
             number,
             &Finish {
-                outcome: Ended::Skipped(reason),
+                outcome: Ended::Skipped(reason.clone()),
                 ended: Some(ended),
                 problem: None,
             },

@@ -15,32 +15,41 @@ pub fn would_help(error: &Error) -> bool {
     }
 }
 
-/// Does `work`; when the disk is full, gives the reserve back and does it once more.
+/// Below this size the rest of the reserve is given back at once, in bytes.
+const LAST_SLICE_BYTES: u64 = 1024 * 1024;
+
+/// Does `work`; when the disk is full, gives half of the reserve back and does it again, for as long
+/// as there is a reserve. Not all at once: between a hook's pre and its post dpkg takes whatever is
+/// free.
 ///
 /// # Errors
 ///
-/// As `work`, the second time if there was one.
+/// As `work`, the last time.
 pub fn with_reserve<T>(pool: &Pool, mut work: impl FnMut() -> Result<T>) -> Result<T> {
-    match work() {
-        Err(error) if would_help(&error) => {
-            if release(pool)? {
-                return work();
+    loop {
+        match work() {
+            Err(error) if would_help(&error) => {
+                if !release(pool, |held| held / 2)? {
+                    return Err(error);
+                }
             }
-            Err(error)
+            outcome => return outcome,
         }
-        outcome => outcome,
     }
 }
 
-/// Gives the reserve back; `false` when it was given back before.
-fn release(pool: &Pool) -> Result<bool> {
+/// Cuts the reserve to what `kept` says of its size; `false` when there is none any more.
+fn release(pool: &Pool, kept: impl Fn(u64) -> u64) -> Result<bool> {
     let path = pool.layout().reserve();
-    let held = file::metadata(&path)?.is_some_and(|meta| meta.len() > 0);
-    if !held {
+    let held = file::metadata(&path)?.map_or(0, |meta| meta.len());
+    if held == 0 {
         return Ok(false);
     }
+    let kept = Some(kept(held))
+        .filter(|size| *size >= LAST_SLICE_BYTES)
+        .unwrap_or(0);
     // Cut, not removed: the file tells `pool gc` that there is a reserve to be filled again.
-    file::truncate(&path, 0)?;
+    file::truncate(&path, kept)?;
     // Freed extents can be given out again only once the transaction that freed them is on the disk.
     pool.commit()?;
     Ok(true)
@@ -63,7 +72,7 @@ pub fn make_room(pool: &Pool) -> Result<()> {
     let tight = usage.available < TIGHT_BYTES
         || (usage.unallocated < TIGHT_BYTES && usage.metadata_free < TIGHT_BYTES);
     if tight {
-        release(pool)?;
+        release(pool, |_| 0)?;
     }
     Ok(())
 }
@@ -75,11 +84,11 @@ pub fn make_room(pool: &Pool) -> Result<()> {
 /// Its file cannot be looked at; that there is no space for it after all is none.
 pub fn refill(pool: &Pool) -> Result<()> {
     let path = pool.layout().reserve();
-    if file::metadata(&path)?.is_some_and(|meta| meta.len() > 0) {
-        return Ok(());
-    }
     let usage = btrfs::usage(pool.layout().top())?;
     let size = crate::pool::reserve_bytes(usage.total);
+    if file::metadata(&path)?.is_some_and(|meta| meta.len() >= size) {
+        return Ok(());
+    }
     if usage.available / PLENTY < size {
         return Ok(());
     }

@@ -1,11 +1,11 @@
 //! Between the journal's rows and what the package databases say.
 
 use conffile_diff::dpkg::{self, Notice, State as PackageState};
-use profile_db::journal::{Action, Filter, Journal, PackageChange, Transaction};
+use profile_db::journal::{self, Action, Durability, Filter, Journal, PackageChange, Transaction};
 use profile_db::model::{Owner, TransactionNumber};
 use profile_db::state::State;
 
-use super::World;
+use super::{World, reserve};
 use crate::error::Result;
 
 /// How far back a row is looked for: a front end's own row is the newest or one of the few that
@@ -20,6 +20,22 @@ const RECENT: usize = 16;
 /// As `work`, or the journal cannot be opened.
 pub fn held<T>(journal: &Journal, work: impl FnOnce(&Journal) -> Result<T>) -> Result<T> {
     journal.hold(|journal| Ok(work(journal)))?
+}
+
+/// Records several things as one, durably; gives the reserve back when the disk is full.
+///
+/// # Errors
+///
+/// The journal cannot be written.
+pub fn durably<T>(
+    world: &World<'_>,
+    journal: &Journal,
+    work: impl Fn(&Journal) -> journal::Result<T>,
+) -> Result<T> {
+    reserve::with_reserve(
+        world.pool,
+        || Ok(journal.batch(Durability::Durable, &work)?),
+    )
 }
 
 /// The newest transactions of a profile.
