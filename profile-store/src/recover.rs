@@ -193,8 +193,7 @@ fn operation(
             ending,
         } => {
             let profile = profile::read(pool, profile)?;
-            in_use::require_free(pool, &profile)?;
-            undo::replay_offline(pool, &profile, task)?;
+            undo::replay_again(pool, &profile, task)?;
             undo::finish_replay(pool, journal, pending.id, &profile, ending.clone(), now)?;
             true
         }

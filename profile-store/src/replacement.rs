@@ -18,7 +18,7 @@ use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
 use profile_sys::{btrfs, file};
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::operation::{self, Ending, Intent};
 use crate::pool::Pool;
@@ -68,22 +68,29 @@ pub fn replace(pool: &Pool, journal: &Journal, replacement: Replacement, now: Ti
         ending: replacement.ending.clone(),
     };
     let operation = operation::record(journal, &intent, Some(replacement.ending.transaction), now)?;
-    exchange(
-        pool,
-        &replacement.profile,
-        &replacement.staging,
-        old,
-        old_state,
-    )?;
-    finish(journal, operation, &replacement.ending, now)?;
-    keep_state(
-        pool,
-        &replacement.staging,
-        replacement.ending.transaction,
-        old_state,
-    )?;
-    // Only garbage is left in staging; when this fails `recover` collects it.
-    replacement.staging.discard()
+    let carried_out = (|| {
+        exchange(
+            pool,
+            &replacement.profile,
+            &replacement.staging,
+            old,
+            old_state,
+        )?;
+        keep_state(
+            pool,
+            &replacement.staging,
+            replacement.ending.transaction,
+            old_state,
+        )?;
+        finish(journal, operation, &replacement.ending, now)
+    })();
+    // From the intent on a failure is not the end of it: `recover` finishes or takes back.
+    carried_out.map_err(|error| Error::Interrupted {
+        what: format!("transaction {}", replacement.ending.transaction),
+        source: Box::new(error),
+    })?;
+    replacement.staging.discard_or_leave();
+    Ok(())
 }
 
 /// Where the state stands that transaction `number` replaced, until it is collected.

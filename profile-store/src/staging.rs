@@ -92,6 +92,17 @@ impl Staging {
     }
 }
 
+impl Staging {
+    /// Deletes the directory after the change it served is in force. A failure here is none of the
+    /// change: what is left is garbage that nobody holds any more, and `recover` and `pool gc`
+    /// collect it.
+    pub fn discard_or_leave(self) {
+        if self.discard().is_err() {
+            // Said above: the change is done, and its rest is found by every later collection.
+        }
+    }
+}
+
 /// Deletes a directory of subvolumes and files, subvolumes first.
 ///
 /// # Errors

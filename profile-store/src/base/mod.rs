@@ -70,7 +70,7 @@ pub fn add(pool: &Pool, request: &AddBase, progress: &mut dyn Progress) -> Resul
     let built = build(pool, request, &staging, progress);
     match built {
         Ok(base) => {
-            staging.discard()?;
+            staging.discard_or_leave();
             Ok(base)
         }
         Err(error) => match staging.discard() {

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use profile_db::ProfileFile;
-use profile_db::journal::{Finish, Outcome, TransactionKind};
+use profile_db::journal::{Durability, Finish, Outcome, TransactionKind};
 use profile_db::model::{
     BaseVersion, Kind, ProfileId, ProfileName, SnapshotName, Time, TransactionNumber,
 };
@@ -165,36 +165,44 @@ fn make(pool: &Pool, plan: Plan, actor: &Actor, now: Time) -> Result<Made> {
         staging: staging.word().to_owned(),
     };
     let operation = operation::record(&journal, &intent, Some(transaction), now)?;
-    match place(pool, &plan, &staging) {
-        Ok(()) => {
-            journal.finish(
-                transaction,
-                &Finish {
-                    outcome: Outcome::Done,
-                    ended: Some(now),
-                    problem: None,
-                },
-            )?;
-            journal.complete(operation)?;
-            staging.discard()?;
-            Ok(Made {
-                profile,
-                transaction,
-            })
-        }
-        Err(error) => {
-            drop(staging);
-            let taken_back = finish_making(pool, &profile.id, intent.staging().unwrap_or_default())
-                .and_then(|_| Ok(journal.drop_empty(transaction)?))
-                .and_then(|_| Ok(journal.complete(operation)?));
-            match taken_back {
-                Ok(()) => Err(error),
-                Err(rollback) => Err(Error::RollbackFailed {
-                    failed: Box::new(error),
-                    rollback: Box::new(rollback),
-                }),
-            }
-        }
+    let Err(error) = or_whole(pool, &profile.id, place(pool, &plan, &staging)) else {
+        journal.batch(Durability::Durable, |journal| {
+            let done = Finish {
+                outcome: Outcome::Done,
+                ended: Some(now),
+                problem: None,
+            };
+            journal.finish(transaction, &done)?;
+            journal.complete(operation)
+        })?;
+        staging.discard_or_leave();
+        return Ok(Made {
+            profile,
+            transaction,
+        });
+    };
+    drop(staging);
+    let word = intent.staging().unwrap_or_default();
+    let taken_back = finish_making(pool, &profile.id, word).and_then(|_| {
+        Ok(journal.batch(Durability::Durable, |journal| {
+            journal.drop_empty(transaction)?;
+            journal.complete(operation)
+        })?)
+    });
+    match taken_back {
+        Ok(()) => Err(error),
+        Err(rollback) => Err(Error::RollbackFailed {
+            failed: Box::new(error),
+            rollback: Box::new(rollback),
+        }),
+    }
+}
+
+/// Whether the profile exists now decides, not where making it failed: the rename is the commit point.
+fn or_whole(pool: &Pool, id: &ProfileId, placed: Result<()>) -> Result<()> {
+    match placed {
+        Err(_) if file::exists(&pool.layout().profile(id))? => Ok(()),
+        placed => placed,
     }
 }
 

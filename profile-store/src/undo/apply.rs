@@ -10,7 +10,7 @@ use profile_sys::{btrfs, file, mount};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Method, Plan};
-use super::prepare::{NOW, Prepared, Standing, Verb};
+use super::prepare::{NOW, Prepared, Standing, Verb, standing};
 use super::replay::{Replayed, replay};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
@@ -93,6 +93,9 @@ fn after_failure(
     number: TransactionNumber,
     error: Error,
 ) -> Error {
+    if matches!(error, Error::Interrupted { .. }) {
+        return error;
+    }
     let cleaned = (|| {
         let pending = journal.pending_operations()?;
         if pending
@@ -322,18 +325,7 @@ fn live(
     // dpkg's locks are taken before anything is recorded: when apt is at work nothing has changed yet.
     // Durable before the first path changes: from here on a crash is finished by `recover`.
     let operation = operation::record(journal, &intent, Some(ending.transaction), now)?;
-    let outcome = match &standing {
-        Standing::Here => replay_in_profile(pool, &plan.profile, &task),
-        Standing::Entered(holder) => {
-            let answer: std::result::Result<Replayed, Failure> =
-                enter::in_holder(holder, || in_child(&plan.profile, &task))?;
-            answer.map_err(|failure| failure.into_error(&plan.profile))
-        }
-        Standing::Free => Err(Error::ProfileInUse {
-            name: plan.profile.name.to_string(),
-            by: "it is not mounted".into(),
-        }),
-    };
+    let outcome = replay_where_it_stands(pool, &plan.profile, &standing, &task);
     let replayed = match outcome {
         Ok(replayed) => replayed,
         Err(error @ Error::PackageManagerBusy { .. }) => {
@@ -345,8 +337,39 @@ fn live(
         Err(error) => return Err(error),
     };
     finish_replay(pool, journal, operation, &plan.profile, ending, now)?;
-    staging.discard()?;
+    staging.discard_or_leave();
     Ok((plan, replayed))
+}
+
+/// Replays through the mounted tree of the profile, or, when it is mounted nowhere any more, through a
+/// private mount of it.
+fn replay_where_it_stands(
+    pool: &Pool,
+    profile: &ProfileFile,
+    standing: &Standing,
+    task: &Task,
+) -> Result<Replayed> {
+    match standing {
+        Standing::Here => replay_in_profile(pool, profile, task),
+        Standing::Entered(holder) => {
+            let answer: std::result::Result<Replayed, Failure> =
+                enter::in_holder(holder, || in_child(profile, task))?;
+            answer.map_err(|failure| failure.into_error(profile))
+        }
+        Standing::Free => replay_offline(pool, profile, task),
+    }
+}
+
+/// Finishes an interrupted replay, wherever the profile stands now: every path is replayed whole, so
+/// those that were done are done again with the same result.
+///
+/// # Errors
+///
+/// The profile is mounted where it cannot be reached, a package manager is at work in it, or an
+/// effect failed; the intent stays recorded.
+pub(crate) fn replay_again(pool: &Pool, profile: &ProfileFile, task: &Task) -> Result<Replayed> {
+    let standing = standing(pool, profile)?;
+    replay_where_it_stands(pool, profile, &standing, task)
 }
 
 /// Takes the snapshot of the state after a replay and closes its transaction; idempotent.
@@ -448,7 +471,7 @@ fn replay_in_profile(pool: &Pool, profile: &ProfileFile, task: &Task) -> Result<
 /// # Errors
 ///
 /// An effect failed; the intent stays recorded.
-pub(crate) fn replay_offline(pool: &Pool, profile: &ProfileFile, task: &Task) -> Result<Replayed> {
+fn replay_offline(pool: &Pool, profile: &ProfileFile, task: &Task) -> Result<Replayed> {
     let (base, _) = profile::base_for(pool, profile)?;
     let snapshot = pool.layout().top().join(task.view_of.to_path());
     let view = View::read_only(pool, &snapshot, &base)?;

@@ -18,7 +18,7 @@ mod replay;
 mod sides;
 
 pub use apply::{Applied, Task, apply, finish_replay};
-pub(crate) use apply::{drop_row, replay_offline};
+pub(crate) use apply::{drop_row, replay_again};
 pub use choose::{Which, choose};
 pub use plan::{Conflict, Method, Obstacle, Plan};
 pub use prepare::{Prepared, Verb, prepare};

@@ -137,7 +137,7 @@ pub fn prepare(
 }
 
 /// Where the profile is mounted, if anywhere.
-fn standing(pool: &Pool, profile: &ProfileFile) -> Result<Standing> {
+pub(super) fn standing(pool: &Pool, profile: &ProfileFile) -> Result<Standing> {
     if Session::current()?.is_some_and(|session| session.profile == profile.id) {
         return Ok(Standing::Here);
     }
