@@ -33,7 +33,7 @@ pub fn packages(
 }
 
 /// What a transaction without a snapshot did to packages: compared with the newest state that the
-/// journal accounts for, without what others have accounted for since.
+/// journal accounts for.
 ///
 /// # Errors
 ///
@@ -45,22 +45,8 @@ pub fn unprotected(
     planned: &[PackageChange],
 ) -> Result<Vec<PackageChange>> {
     let history = history::entry(world, row)?;
-    let found = outcome(
-        row,
-        &observed.then,
-        &observed.now,
-        planned,
-        history.as_ref(),
-    );
-    let mut packages = found.packages;
-    let explained = &observed.settled.explained;
-    packages.retain(|change| {
-        !explained.iter().any(|known| {
-            (&known.name, &known.architecture, &known.new_version)
-                == (&change.name, &change.architecture, &change.new_version)
-        })
-    });
-    Ok(packages)
+    let (then, now) = (&observed.then, &observed.now);
+    Ok(outcome(row, then, now, planned, history.as_ref()).packages)
 }
 
 /// Whether the whole change between both snapshots is what a package manager writes anyway.

@@ -4,11 +4,13 @@
 //! milliseconds. The rules of the overlay for a single file are few: the upper's file if there is
 //! one, nothing if it is a whiteout or below an opaque directory, else the base's.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use conffile_diff::dpkg::changes::Side;
 use conffile_diff::dpkg::{AutoMarks, Status};
+use profile_db::journal::PackageChange;
 use profile_sys::{file, tree, xattr};
 
 use crate::error::{Error, Result};
@@ -71,6 +73,59 @@ impl PackageState {
             bytes: &self.bytes,
             auto: &self.auto,
         }
+    }
+
+    /// This state with what transactions recorded since, oldest first, though they left no snapshot:
+    /// what the journal accounts for. `now` lends the stanzas of what still is as recorded.
+    ///
+    /// # Errors
+    ///
+    /// A recorded name or version is none that dpkg could have written.
+    pub fn with_recorded(&self, recorded: &[PackageChange], now: &Self) -> Result<Self> {
+        let mut newest: BTreeMap<(&str, &str), &PackageChange> = BTreeMap::new();
+        for change in recorded {
+            newest.insert((&change.name, &change.architecture), change);
+        }
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        let mut add = |stanza: &[u8]| {
+            bytes.extend_from_slice(stanza.trim_ascii_end());
+            bytes.extend_from_slice(b"\n\n");
+        };
+        for package in self.status.packages() {
+            let key = (package.name.as_str(), package.architecture.as_str());
+            if !newest.contains_key(&key) {
+                add(package.stanza(&self.bytes));
+            }
+        }
+        for ((name, architecture), change) in newest {
+            let Some(version) = change.new_version.as_deref() else {
+                continue;
+            };
+            let known = |state: &'_ Self| {
+                let package = state.status.get(name, architecture)?;
+                (package.version == version && package.state.is_present())
+                    .then(|| package.stanza(&state.bytes).to_vec())
+            };
+            let stanza = known(now).or_else(|| known(self)).unwrap_or_else(|| {
+                let words = change
+                    .status_after
+                    .as_deref()
+                    .unwrap_or("install ok installed");
+                format!("Package: {name}\nStatus: {words}\nArchitecture: {architecture}\nVersion: {version}\n")
+                    .into_bytes()
+            });
+            add(&stanza);
+        }
+        let status = Status::parse(&bytes).map_err(|error| Error::PackageDatabase {
+            path: STATUS.into(),
+            detail: error.to_string(),
+        })?;
+        Ok(Self {
+            bytes,
+            marks: self.marks.clone(),
+            status,
+            auto: self.auto.clone(),
+        })
     }
 
     /// Whether both files have the same bytes.
@@ -216,6 +271,52 @@ mod tests {
         fs::remove_dir_all(profile.join("upper/var/lib")).unwrap();
         put(&profile.join("upper"), "var/lib", "");
         assert_eq!(find(&profile, &base, STATUS.as_ref()).unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_recorded_without_a_snapshot_counts_as_known() {
+        let top = tempfile::tempdir().unwrap();
+        let of = |name: &str, status: &str| {
+            let profile = top.path().join(name);
+            put(&profile.join("upper"), STATUS, status);
+            PackageState::read(&profile, Path::new("/nonexistent")).unwrap()
+        };
+        let change = |name: &str, version: Option<&str>| PackageChange {
+            name: name.to_owned(),
+            architecture: "all".to_owned(),
+            action: profile_db::journal::Action::Install,
+            old_version: None,
+            new_version: version.map(str::to_owned),
+            auto_before: None,
+            auto_after: None,
+            status_after: None,
+        };
+        let both = stanza("a", "installed") + "\n" + &stanza("b", "installed");
+        let (then, now) = (of("then", &both), of("now", &stanza("a", "installed")));
+        let diff = |recorded: &[PackageChange]| {
+            let known = then.with_recorded(recorded, &now).unwrap();
+            let found = conffile_diff::dpkg::changes(known.side(), now.side(), &Default::default());
+            found
+                .into_iter()
+                .map(|change| (change.name, change.action))
+                .collect::<Vec<_>>()
+        };
+        use conffile_diff::dpkg::Action::{Downgrade, Install, Remove};
+        assert_eq!(diff(&[]), [("b".to_owned(), Remove)]);
+        assert_eq!(diff(&[change("b", None)]), []);
+        // Removed and brought back unseen: the two states alone would show nothing.
+        assert_eq!(
+            diff(&[change("b", None), change("a", None)]),
+            [("a".to_owned(), Install)]
+        );
+        assert_eq!(
+            diff(&[change("b", None), change("a", Some("2"))]),
+            [("a".to_owned(), Downgrade)]
+        );
+        assert_eq!(
+            diff(&[change("c", Some("1")), change("b", None), change("c", None)]),
+            []
+        );
     }
 
     #[test]

@@ -114,13 +114,6 @@ pub fn action(action: dpkg::Action) -> Action {
     }
 }
 
-/// Whether a recorded change explains an observed one: the same package ended in the same version.
-pub fn explains(recorded: &PackageChange, observed: &dpkg::PackageChange) -> bool {
-    recorded.name == observed.name
-        && recorded.architecture == observed.architecture
-        && recorded.new_version == observed.new_version
-}
-
 /// What happened outside transactions, in words; changes of packages are told as packages.
 pub fn noticed_words(notices: &[Notice]) -> Vec<String> {
     notices

@@ -25,7 +25,7 @@ pub struct Settled {
     pub snapshot: PathBuf,
     /// The base below it.
     pub base: PathBuf,
-    /// Changes recorded since, by transactions that have no snapshot.
+    /// Changes recorded since, by transactions that have no snapshot, oldest first.
     pub explained: Vec<journal::PackageChange>,
 }
 
@@ -38,7 +38,7 @@ pub struct Observed {
     pub words: Vec<String>,
     /// Changed packages.
     pub packages: Vec<PackageChange>,
-    /// The state it is compared with.
+    /// The state it is compared with: the snapshot's, with what was recorded since.
     pub then: PackageState,
     /// The present state.
     pub now: PackageState,
@@ -60,7 +60,12 @@ pub fn settled(
     for row in &rows {
         match step(row) {
             Step::InFlux => return Ok(None),
-            Step::Passed => explained.extend(journal.packages(row.number)?),
+            Step::Passed => {
+                // The rows come newest first.
+                let mut packages = journal.packages(row.number)?;
+                packages.append(&mut explained);
+                explained = packages;
+            }
             Step::Origin => break,
             Step::At => {
                 let Some(snapshot) = snapshots::recorded_post(world, row)? else {
@@ -107,7 +112,8 @@ fn step(row: &Transaction) -> Step {
         (_, Some(_)) => Step::At,
         (TransactionKind::Create | TransactionKind::Clone, None) => Step::Origin,
         (TransactionKind::Rename | TransactionKind::Set, None) => Step::Passed,
-        (_, None) if row.state == State::Skipped => Step::Passed,
+        // Unprotected, or its post snapshot could not be made: its packages are recorded.
+        (TransactionKind::Apt | TransactionKind::Dpkg, None) => Step::Passed,
         // An undo without a post, or something a newer version does: what the profile was then is
         // not known, and guessing would invent transactions.
         (_, None) => Step::InFlux,
@@ -139,27 +145,29 @@ pub fn observe_before(
     };
     let base = world.base_path(&world.base);
     let now_at = world.subvolume();
-    if settled.base == base && package_state::unchanged(&settled.snapshot, &now_at, &base)? {
+    let by_snapshots = settled.explained.is_empty() && settled.base == base;
+    if by_snapshots && package_state::unchanged(&settled.snapshot, &now_at, &base)? {
         return Ok(None);
     }
     let then = PackageState::read(&settled.snapshot, &settled.base)?;
     let now = PackageState::read(&now_at, &base)?;
-    if then.same_bytes(&now) {
+    if by_snapshots && then.same_bytes(&now) {
         return Ok(None);
     }
-    let found = notices(then.side(), now.side());
+    let then = then.with_recorded(&settled.explained, &now)?;
+    let mut found = notices(then.side(), now.side());
+    // Marks of what was recorded without a snapshot are not known from before: nothing to notice.
+    let recorded = |name: &String| settled.explained.iter().any(|change| change.name == *name);
+    found.retain(|notice| match notice {
+        Notice::Mark { name, .. } | Notice::Selection { name, .. } => !recorded(name),
+        Notice::Package(_) => true,
+    });
     let words = rows::noticed_words(&found);
     let packages: Vec<PackageChange> = found
         .into_iter()
         .filter_map(|notice| match notice {
             Notice::Package(change) => Some(change),
             Notice::Mark { .. } | Notice::Selection { .. } => None,
-        })
-        .filter(|change| {
-            !settled
-                .explained
-                .iter()
-                .any(|recorded| rows::explains(recorded, change))
         })
         .collect();
     if words.is_empty() && packages.is_empty() {
