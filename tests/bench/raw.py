@@ -17,8 +17,9 @@ def snapshot(source, directory, name, read_only=True):
     source_fd = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
     directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        arguments = struct.pack("=QQQ4Q4040s", source_fd, 0, SUBVOL_RDONLY if read_only else 0, 0, 0, 0, 0,
-                                name.encode())
+        # A bytearray: Python copies immutable arguments into a buffer of 1024 bytes.
+        arguments = bytearray(struct.pack("=QQQ4Q4040s", source_fd, 0, SUBVOL_RDONLY if read_only else 0, 0, 0, 0, 0,
+                                          name.encode()))
         fcntl.ioctl(directory_fd, SNAP_CREATE_V2, arguments)
     finally:
         os.close(source_fd)

@@ -41,6 +41,7 @@ def on_pool(context, pool, version="v1"):
         system = Snapper(root)
         try:
             system.inside("dpkg", "--purge", "flipper-profile")
+            os.symlink("../proc/self/mounts", f"{root}/etc/mtab")
             os.makedirs(f"{root}/run/dbus", exist_ok=True)
             system.inside("dbus-daemon", "--system", "--fork")
             system.inside("snapper", "-c", "root", "create-config", "/")
