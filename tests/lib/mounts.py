@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
+import time
 
 from lib.process import run, run_ok
 
@@ -68,12 +69,23 @@ def temporary_directory(parent, prefix):
         os.rmdir(path)
 
 
+def _mount_top_level(image, target, tries=50):
+    """A device that was found may be on its way out (autoclear), and empty when it is mounted: look again."""
+    for last in range(tries - 1, -1, -1):
+        with attached(image) as device:
+            done = run("mount", "-t", "btrfs", "-o", "subvolid=5,noatime", device, target)
+        if done.status == 0:
+            return
+        if not last:
+            raise RuntimeError(f"helper program failed\n{done}")
+        time.sleep(0.1)
+
+
 @contextlib.contextmanager
 def top_level(image, parent):
     """Mounts the pool's subvolid=5 privately and yields the directory."""
     with temporary_directory(parent, "top-") as target:
-        with attached(image) as device:
-            run_ok("mount", "-t", "btrfs", "-o", "subvolid=5,noatime", device, target)
+        _mount_top_level(image, target)
         try:
             yield target
         finally:
