@@ -97,7 +97,9 @@ def test_a_hook_killed_anywhere_leaves_a_change_that_can_be_undone_or_is_told(t)
         changed = bool(tree.compare(before, copy.reading()))
         if changed and len(rows) > start and rows[0]["pre"]:
             copy.ok("--yes", "-p", "dev", "undo")
-            expect.nothing(tree.compare(before, copy.reading()), f"{where}: differences after undo")
+            # The directory in which the hook prepared another may keep a new time.
+            found = [d for d in tree.compare(before, copy.reading()) if d.aspect != "mtime"]
+            expect.nothing(found, f"{where}: differences after undo")
         expect.nothing(copy.ok("recover")["actions"], f"{where}: actions of a second recover")
         os.unlink(copy.image)
 

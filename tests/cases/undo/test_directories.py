@@ -1,7 +1,12 @@
 """A base directory that a package replaces: dpkg alone fails on an overlay, with the hook it works."""
 
 from lib import expect
+from oracle import tree
 
+
+def differences_but_the_time(before, after):
+    """A preparation that was cut and taken back has touched the directory that it stands in: its time may differ."""
+    return [d for d in tree.compare(before, after) if (d.path, d.aspect) != (b"/usr/share/fpt-dirfile", "mtime")]
 
 
 def _kind(pool, path):
@@ -41,7 +46,6 @@ def test_the_failure_is_real_without_the_hook(t):
 
 
 def test_an_interrupted_preparation_is_finished_or_taken_back(t):
-    from oracle import tree
     pool = t.pool("mini")
     before = pool.reading()
     trace = "/var/tmp/trace"
@@ -56,4 +60,4 @@ def test_an_interrupted_preparation_is_finished_or_taken_back(t):
         rows = pool.history()
         if rows[0]["state"] in ("done", "failed", "interrupted") and rows[0]["kind"] == "apt":
             pool.ok("--yes", "-p", "dev", "undo")
-        expect.nothing(tree.compare(before, pool.reading()), f"differences after a crash at {name} and undo")
+        expect.nothing(differences_but_the_time(before, pool.reading()), f"differences after a crash at {name} and undo")
