@@ -142,20 +142,6 @@ impl Plan {
             .find(|(found, _)| found.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_slice())
     }
-
-    /// The command line that started apt, where the front end tells apt.
-    pub fn command_line(&self) -> Option<String> {
-        let value = self.setting("CommandLine::AsString")?;
-        Some(String::from_utf8_lossy(value).into_owned())
-    }
-
-    /// The archives that will be unpacked, in order.
-    pub fn archives(&self) -> impl Iterator<Item = &PathBuf> {
-        self.steps.iter().filter_map(|planned| match &planned.step {
-            Step::Unpack { archive } => Some(archive),
-            Step::Configure | Step::Remove => None,
-        })
-    }
 }
 
 /// Complete lines with their numbers.
