@@ -176,7 +176,7 @@ def template(context, name):
     return final
 
 
-def _forget_old(directory, pattern, keep=2):
+def _forget_old(directory, pattern, keep=1):
     """Templates change with every build of the product; only the newest few stay."""
     found = sorted(glob.glob(os.path.join(directory, pattern)), key=os.path.getmtime, reverse=True)
     for old in found[keep:]:
