@@ -106,7 +106,7 @@ fn unescape(field: &[u8]) -> OsString {
         rest = tail;
         let octal = match (first, tail) {
             (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..]) => {
-                Some((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'))
+                Some(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'))
             }
             _ => None,
         };
