@@ -15,9 +15,11 @@ class Snapper:
 
     def inside(self, *command, hook=True, check=True):
         call = run_ok if check else run
-        disabled = [] if hook else ["DISABLE_APT_SNAPSHOT=yes"]
+        # The hook reads this file; the file wins over the environment.
+        with open(f"{self.root}/etc/default/snapper", "w", encoding="ascii") as f:
+            f.write(f"DISABLE_APT_SNAPSHOT=\"{'no' if hook else 'yes'}\"\n")
         return call("chroot", self.root, "env", "-i", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8",
-                    "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *disabled, *command)
+                    "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *command)
 
     def numbers(self):
         """Numbers of all snapshots, oldest first."""
