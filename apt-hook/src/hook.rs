@@ -7,13 +7,16 @@ use profile_db::model::Time;
 use profile_store::pool::PoolLock;
 use profile_store::transaction::front_end::Started;
 use profile_store::transaction::notes::{self, About, Note};
-use profile_store::transaction::{Asker, Caller, World};
+use profile_store::transaction::{Asker, Caller, World, rows};
 use profile_store::{Error, Pool, Session};
 use profile_sys::deadline::{self, Ended};
 
 use crate::mode::Mode;
 use crate::policy::{self, Policy, Verdict};
 use crate::say;
+
+/// How long a later hook of a change waits for a journal that the first could not use.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// One call of a hook, in a profile.
 #[derive(Debug)]
@@ -77,7 +80,14 @@ impl Hook {
             Ok(pool) => pool,
             Err(error) => return self.failed(None, caller, &error),
         };
-        let outcome = pool.journal().and_then(|journal| {
+        let told = !self.begins()
+            && notes::tells_of(Some(pool.layout()), &self.session.profile, &caller.owner);
+        let journal = match told {
+            // The first hook has waited already.
+            true => rows::journal_within(&pool, PATIENCE),
+            false => pool.journal(),
+        };
+        let outcome = journal.and_then(|journal| {
             let work_on = Work {
                 hook: self,
                 caller,

@@ -68,6 +68,7 @@ fn main() -> ExitCode {
         pid: std::process::id(),
         asker: Asker {
             sudo: variable("SUDO_UID"),
+            sudo_name: variable("SUDO_USER"),
             pkexec: variable("PKEXEC_UID"),
             packagekit: variable("PACKAGEKIT_CALLER_UID"),
         },
@@ -146,6 +147,10 @@ fn perform(hook: &Hook) -> Verdict {
     match hook.mode {
         Mode::Pre => hook.with_journal(&caller, begin::begin),
         Mode::Post => hook.with_journal(&caller, end::end),
+        // What the first hook could not record has no plan to be kept either.
+        Mode::Plan if notes::tells_of(None, &hook.session.profile, &caller.owner) => {
+            Verdict::Failed
+        }
         Mode::Plan => match read_plan() {
             Ok(plan) => hook.with_journal(&caller, |work| prepare::of_plan(work, &plan)),
             Err(reason) => {

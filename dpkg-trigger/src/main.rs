@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use profile_db::model::Time;
 use profile_store::session::SESSION_FILE;
 use profile_store::transaction::reason::whole;
-use profile_store::transaction::{self, Asker, World, unseen};
+use profile_store::transaction::{self, Asker, World, rows, unseen};
 use profile_store::{Error, Pool, Session};
 use profile_sys::deadline::{self, Ended};
 
@@ -25,6 +25,8 @@ const NAMES: &[&str] = &[
     "/var",
     "flipper-profile",
 ];
+/// How long it waits for another process that has the journal.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 /// How long it may take.
 const TIME_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -81,10 +83,19 @@ fn told(reason: &str) -> ExitCode {
 fn refresh(session: &Session, pid: u32) -> Result<(), Error> {
     let pool = Pool::open_session(session)?;
     let world = World::of_session(&pool, session);
-    let journal = pool.journal()?;
+    // The hook before this dpkg has told the user that it could not work; nothing is left to say.
+    if unseen::is_told(&world, pid)? {
+        return Ok(());
+    }
+    let journal = match rows::journal_within(&pool, PATIENCE) {
+        // Whoever has it records what it does; what the hooks do not know of is found later anyway.
+        Err(Error::Journal(error)) if error.is_locked() => return Ok(()),
+        outcome => outcome?,
+    };
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let asker = Asker {
         sudo: variable("SUDO_UID"),
+        sudo_name: variable("SUDO_USER"),
         pkexec: variable("PKEXEC_UID"),
         packagekit: variable("PACKAGEKIT_CALLER_UID"),
     };

@@ -12,6 +12,8 @@ use crate::error::Result;
 
 /// Largest /etc/passwd that is read for a name, in bytes.
 const PASSWD_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
+/// Longest user name that is taken from the environment, in bytes.
+const NAME_LENGTH: usize = 256;
 /// What the kernel writes as login uid of a process that nobody's login started.
 const NO_LOGIN: u32 = u32::MAX;
 
@@ -22,6 +24,8 @@ const NO_LOGIN: u32 = u32::MAX;
 pub struct Asker {
     /// `SUDO_UID`.
     pub sudo: Option<String>,
+    /// `SUDO_USER`: the name where the profile has no account of that number.
+    pub sudo_name: Option<String>,
     /// `PKEXEC_UID`.
     pub pkexec: Option<String>,
     /// `PACKAGEKIT_CALLER_UID`.
@@ -116,7 +120,9 @@ impl Caller {
             arguments: chain[found.commit].cmdline.clone(),
             commit_pid: chain[found.commit].pid,
             command: redact::command(&front_end::command_line(&owner.cmdline)),
-            user: user.or_else(|| Some(uid.to_string())),
+            user: user
+                .or_else(|| sudo_name(asker, uid))
+                .or_else(|| Some(uid.to_string())),
             uid: Some(uid),
         }))
     }
@@ -156,6 +162,14 @@ fn uid_of(asker: &Asker, login: Option<u32>, process: u32) -> u32 {
         .unwrap_or(process)
 }
 
+/// The name that sudo gives for this user: the host's accounts need not be the profile's.
+fn sudo_name(asker: &Asker, uid: u32) -> Option<String> {
+    let sudo: u32 = asker.sudo.as_deref()?.trim().parse().ok()?;
+    let name = asker.sudo_name.as_deref()?.trim();
+    let plain = !name.is_empty() && name.len() <= NAME_LENGTH && !name.contains(char::is_control);
+    (sudo == uid && plain).then(|| name.to_owned())
+}
+
 /// The first name of a user in a passwd file. Not asked of NSS: a directory service that does not
 /// answer must not hold up apt.
 fn name_of(passwd: &[u8], uid: u32) -> Option<String> {
@@ -175,6 +189,7 @@ mod tests {
         let own = |text: Option<&str>| text.map(str::to_owned);
         Asker {
             sudo: own(sudo),
+            sudo_name: None,
             pkexec: own(pkexec),
             packagekit: own(packagekit),
         }
@@ -194,6 +209,17 @@ mod tests {
         assert_eq!(uid_of(&asker(None, None, None), Some(1003), 0), 1003);
         assert_eq!(uid_of(&asker(None, None, None), Some(NO_LOGIN), 0), 0);
         assert_eq!(uid_of(&asker(Some("x; rm"), None, None), None, 4), 4);
+    }
+
+    #[test]
+    fn sudo_names_whom_the_profile_does_not_know() {
+        let mut from_sudo = asker(Some("1000"), None, None);
+        from_sudo.sudo_name = Some("alice".to_owned());
+        assert_eq!(sudo_name(&from_sudo, 1000).as_deref(), Some("alice"));
+        assert_eq!(sudo_name(&from_sudo, 5), None);
+        from_sudo.sudo_name = Some("a\nb".to_owned());
+        assert_eq!(sudo_name(&from_sudo, 1000), None);
+        assert_eq!(sudo_name(&asker(Some("1000"), None, None), 1000), None);
     }
 
     #[test]

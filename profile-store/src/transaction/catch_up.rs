@@ -77,6 +77,17 @@ pub fn catch_up(
     Ok(caught)
 }
 
+/// Makes rows of what the first hook of a process could not write, before its last hook looks for the
+/// row: without it that hook would take the change for one that nobody knew of.
+pub(super) fn import_of(world: &World<'_>, journal: &Journal, owner: &Owner) -> Result<()> {
+    for left in notes::all(world.pool.layout(), &world.profile)? {
+        if left.note.about == About::Unprotected && left.note.owner == *owner {
+            import(world, journal, &left)?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a row of a note; `None` when there is one already.
 fn import(world: &World<'_>, journal: &Journal, left: &Left) -> Result<Option<TransactionNumber>> {
     let note = &left.note;

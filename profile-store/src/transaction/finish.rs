@@ -45,6 +45,7 @@ pub fn finish(
     now: Time,
 ) -> Result<Finished> {
     let (row, planned) = rows::held(journal, |journal| {
+        catch_up::import_of(world, journal, &caller.owner)?;
         let row = rows::going_on(world, journal, &caller.owner)?;
         let planned = match &row {
             Some(row) => journal.packages(row.number)?,

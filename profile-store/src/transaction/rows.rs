@@ -1,16 +1,34 @@
 //! Between the journal's rows and what the package databases say.
 
+use std::time::Duration;
+
 use conffile_diff::dpkg::{self, Notice, State as PackageState};
-use profile_db::journal::{self, Action, Durability, Filter, Journal, PackageChange, Transaction};
+use profile_db::journal::{
+    self, Access, Action, Durability, Filter, Journal, PackageChange, Transaction,
+};
 use profile_db::model::{Owner, TransactionNumber};
 use profile_db::state::State;
 
 use super::{World, reserve};
 use crate::error::Result;
+use crate::pool::Pool;
 
 /// How far back a row is looked for: a front end's own row is the newest or one of the few that
 /// others began meanwhile.
 const RECENT: usize = 16;
+
+/// Opens the journal for writing; no call waits longer than `wait` for another process.
+///
+/// # Errors
+///
+/// As [`crate::Pool::journal`].
+pub fn journal_within(pool: &Pool, wait: Duration) -> Result<Journal> {
+    Ok(Journal::open(
+        &pool.layout().journal(),
+        Access::ReadWrite,
+        wait,
+    )?)
+}
 
 /// Does several calls with one connection to the journal. Other processes wait meanwhile, so nothing
 /// slow belongs in here.

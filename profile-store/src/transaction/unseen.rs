@@ -25,6 +25,24 @@ pub enum Sight {
     Noted,
 }
 
+/// Whether a note tells already that the change of a process above `pid` is unprotected.
+///
+/// # Errors
+///
+/// /proc cannot be read.
+pub fn is_told(world: &World<'_>, pid: u32) -> Result<bool> {
+    let layout = world.pool.layout();
+    for process in process::ancestors(pid)? {
+        let Some(owner) = Caller::owner_of(process.pid)? else {
+            continue;
+        };
+        if notes::tells_of(Some(layout), &world.profile, &owner) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Looks whether a transaction goes on for the dpkg above process `pid`, and leaves a note if none
 /// does.
 ///
