@@ -79,7 +79,7 @@ def test_the_programs_are_where_the_hooks_look(t):
     pool = t.pool("mini")
     listed = pool.run_ok("dev", "dpkg", "-L", "flipper-profile").text.split("\n")
     for path in ("/usr/bin/flipper-profile", "/usr/libexec/flipper-profile/apt-hook", "/usr/libexec/flipper-profile/trigger",
-                 "/usr/share/man/man8/flipper-profile.8.gz"):
+                 "/usr/share/man/man1/flipper-profile.1.gz"):
         expect.contains(listed, path)
     expect.that(not any(os.path.basename(p) == "dpkg-trigger" for p in listed), "a program named dpkg-trigger")
 
