@@ -19,7 +19,9 @@ use uuid::Uuid;
 
 /// Where a helper finds the journal.
 const DIRECTORY: &str = "PROFILE_DB_TEST_DIRECTORY";
-const BUSY: Duration = Duration::from_secs(10);
+/// SQLite gives a freed lock to whoever asks next, and two writers without a pause may starve one another for
+/// long on a slow disk.
+const BUSY: Duration = Duration::from_secs(60);
 
 fn time() -> Time {
     "2026-11-21T08:48:00Z".parse().unwrap()

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use conffile_diff::attribution::{Reason, Verdict};
 use profile_db::ProfileFile;
 use profile_db::journal::{self, ChangeRow, FileType, Filter, Journal, Transaction};
+use profile_db::model::ProfileId;
 use profile_sys::file;
 use profile_sys::tree::{Kind, Meta};
 
@@ -15,6 +16,9 @@ use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::undo::{made, sides};
+
+/// How many transactions are looked at when the last session of a profile ends.
+const NEWEST: usize = 32;
 
 /// The changed paths of a transaction: from the journal, else compared now and, when the journal is
 /// open for writing, stored there.
@@ -79,8 +83,42 @@ pub fn ensure(
     progress.begin("comparing transactions");
     for (count, transaction) in missing.iter().enumerate() {
         progress.advance(count as u64, Some(total));
-        if journal.changes_count(transaction.number)?.is_some() {
+        if journal.changes_summary(transaction.number)?.is_some() {
             continue;
+        }
+        match of(pool, journal, transaction) {
+            Ok(_) | Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Compares and stores the paths of the newest transactions of a profile, back to the first whose list
+/// is there, so that a later undo, `show` or `history --path` finds them compared.
+///
+/// # Errors
+///
+/// As [`of`]; what was stored until then stays.
+pub fn ensure_newest(pool: &Pool, journal: &Journal, profile: &ProfileId) -> Result<()> {
+    let mut newest = Vec::new();
+    let filter = Filter {
+        profile: Some(*profile),
+        ..Filter::default()
+    };
+    journal.each_transaction(&filter, |transaction| {
+        newest.push(transaction);
+        match newest.len() < NEWEST {
+            true => std::ops::ControlFlow::Continue(()),
+            false => std::ops::ControlFlow::Break(()),
+        }
+    })?;
+    for transaction in &newest {
+        if transaction.pre.is_none() || transaction.post.is_none() {
+            continue;
+        }
+        if journal.changes_summary(transaction.number)?.is_some() {
+            break;
         }
         match of(pool, journal, transaction) {
             Ok(_) | Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => {}

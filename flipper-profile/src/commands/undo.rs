@@ -162,7 +162,7 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
         command: plan.transaction.command.clone(),
         mode: Some(plan.method.as_str()),
         check: false,
-        restored: plan.restore.len() as u64,
+        restored: plan.restored,
         meanwhile: plan
             .meanwhile
             .iter()

@@ -61,6 +61,16 @@ pub struct ChangeRow {
     pub attribution: Option<String>,
 }
 
+/// What a stored list of changed paths comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangesSummary {
+    /// How many paths it has.
+    pub entries: u64,
+    /// How many of them changed meanwhile, without an attribution; none when
+    /// nobody counted.
+    pub meanwhile: Option<u64>,
+}
+
 impl Journal {
     /// Stores the list of changed paths of a transaction, in place of the one
     /// that was stored before, and indexes it. Durable: a snapshot may be
@@ -73,6 +83,10 @@ impl Journal {
             path: self.path.clone(),
             source,
         })?;
+        let meanwhile = changes
+            .iter()
+            .filter(|change| change.attribution.is_none())
+            .count();
         self.write(verb, Durability::Durable, || {
             let connection = self.connection(verb)?;
             self.state(verb, number)?;
@@ -81,11 +95,12 @@ impl Journal {
             }
             connection
                 .prepare_cached(
-                    "INSERT OR REPLACE INTO path_lists (txn, entries, encoding, list) \
-                     VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT OR REPLACE INTO path_lists (txn, entries, meanwhile, encoding, list) \
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
                 )
                 .and_then(|mut insert| {
-                    insert.execute(params![number.get(), changes.len() as i64, ENCODING, list])
+                    let (entries, meanwhile) = (changes.len() as i64, meanwhile as i64);
+                    insert.execute(params![number.get(), entries, meanwhile, ENCODING, list])
                 })
                 .map_err(self.failed(verb))?;
             self.index_paths(verb, number, changes)
@@ -100,21 +115,26 @@ impl Journal {
         self.read_changes(verb, number)
     }
 
-    /// How many paths the stored list of a transaction has; none when it was
-    /// not stored.
-    pub fn changes_count(&self, number: TransactionNumber) -> Result<Option<u64>> {
+    /// What the stored list of a transaction comes to, without reading it;
+    /// none when it was not stored.
+    pub fn changes_summary(&self, number: TransactionNumber) -> Result<Option<ChangesSummary>> {
         let verb = "count changed paths";
         let connection = self.connection(verb)?;
         self.state(verb, number)?;
-        let entries: Option<i64> = connection
-            .prepare_cached("SELECT entries FROM path_lists WHERE txn = ?1")
+        connection
+            .prepare_cached("SELECT entries, meanwhile FROM path_lists WHERE txn = ?1")
             .and_then(|mut select| {
                 select
-                    .query_row([number.get()], |row| row.get(0))
+                    .query_row([number.get()], |row| {
+                        let meanwhile: Option<i64> = row.get(1)?;
+                        Ok(ChangesSummary {
+                            entries: row.get::<_, i64>(0)?.unsigned_abs(),
+                            meanwhile: meanwhile.map(i64::unsigned_abs),
+                        })
+                    })
                     .optional()
             })
-            .map_err(self.failed(verb))?;
-        Ok(entries.map(i64::unsigned_abs))
+            .map_err(self.failed(verb))
     }
 
     fn read_changes(

@@ -29,7 +29,7 @@ use crate::format::Format;
 
 /// How large the WAL may be before a commit moves it into the database, in
 /// bytes. Every connection reads all of it once, so it must stay small.
-const WAL_MAX: u64 = 1 << 20;
+const WAL_MAX: u64 = 256 << 10;
 
 /// A use of the connection; the last one to end closes it.
 pub(super) struct Guard<'a> {

@@ -51,7 +51,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use uuid::Uuid;
 
-pub use changes::{Change, ChangeRow, FileType};
+pub use changes::{Change, ChangeRow, ChangesSummary, FileType};
 pub use error::{Error, NotAJournal, Result};
 pub use open::Access;
 pub use operations::{Operation, OperationId, Pending};

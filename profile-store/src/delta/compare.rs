@@ -1,10 +1,11 @@
 //! From touched paths of two uppers to changes of the merged tree.
 //!
 //! The send stream says which paths of the upper differ; whether the merged tree differs there, and
-//! how, is read from two private views. Whole directories are compared only where the stream cannot
-//! have named everything below: a directory that came, went, was renamed or became opaque.
+//! how, is read from two private views. The stream names every entry of the uppers that came or
+//! went, but none of the base that appeared or vanished below one: whole directories are compared
+//! only where that can have happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
@@ -15,7 +16,7 @@ use profile_sys::file;
 use profile_sys::tree::{self, Kind, Meta};
 
 use super::touched::{Created, Touch, Touched};
-use super::{Change, ChangeKind};
+use super::{Change, ChangeKind, Side};
 use crate::error::Result;
 use crate::layout::UPPER;
 use crate::state_paths::{self, StatePath};
@@ -23,11 +24,16 @@ use crate::state_paths::{self, StatePath};
 /// Bytes compared at a time.
 const BUFFER_BYTES: usize = 128 * 1024;
 
-/// Compares the merged trees at `old` and `new` where `touched` says that their uppers differ;
+/// overlayfs' mark that a directory hides what the base has below it, and the value that says so
+/// (Linux Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories").
+const OPAQUE: &str = "trusted.overlay.opaque";
+const YES: &[u8] = b"y";
+
+/// Compares the merged trees of `old` and `new` where `touched` says that their uppers differ;
 /// state paths are left out. The changes are in the order of their paths.
 pub(super) fn compare(
-    old: &Path,
-    new: &Path,
+    old: &Side<'_>,
+    new: &Side<'_>,
     touched: &Touched,
     state: &[StatePath],
 ) -> Result<Vec<Change>> {
@@ -35,23 +41,25 @@ pub(super) fn compare(
         old,
         new,
         state,
+        whole: HashSet::new(),
         changes: BTreeMap::new(),
     };
     for (path, touch) in &touched.paths {
         if let Some(relative) = in_upper(path) {
-            comparison.compare(relative, whole_directory(touch))?;
+            let whole = comparison.is_whole(relative, touch)?;
+            comparison.touched(relative, whole)?;
         }
     }
     for renamed in &touched.renamed {
         for path in [&renamed.from, &renamed.to] {
             if let Some(relative) = in_upper(path) {
-                comparison.compare(relative, true)?;
+                comparison.touched(relative, true)?;
             }
         }
     }
     for path in &touched.only_times {
         if let Some(relative) = in_upper(path) {
-            comparison.compare(relative, false)?;
+            comparison.touched(relative, false)?;
         }
     }
     Ok(comparison.changes.into_values().collect())
@@ -63,60 +71,80 @@ fn in_upper(path: &[u8]) -> Option<&Path> {
     path.strip_prefix(UPPER).ok()
 }
 
-/// Whether what is below a directory must be compared although the stream does not name it.
-///
-/// A directory of the upper that only came into being by copy-up hides nothing and needs no look;
-/// one that replaced another, went, or whose opaque mark changed does.
-fn whole_directory(touch: &Touch) -> bool {
-    let replaced = touch.before && touch.after && touch.created.is_some();
-    let went = touch.before && !touch.after;
-    let whiteout = touch.created == Some(Created::Whiteout);
-    touch.opaque.is_some() || replaced || went || whiteout
-}
-
 struct Comparison<'a> {
-    old: &'a Path,
-    new: &'a Path,
+    old: &'a Side<'a>,
+    new: &'a Side<'a>,
     state: &'a [StatePath],
+    /// Directories below which everything has been compared.
+    whole: HashSet<PathBuf>,
     changes: BTreeMap<PathBuf, Change>,
 }
 
 impl Comparison<'_> {
-    /// Compares one path; with `whole`, also all that is below a directory that both sides have.
+    /// Whether what is below a directory must be compared although the stream does not name it.
+    ///
+    /// A directory of the upper that only came into being by copy-up hides nothing and needs no
+    /// look, nor does one that went and hid nothing; one that replaced another, that hid the base,
+    /// or whose opaque mark changed does.
+    fn is_whole(&self, relative: &Path, touch: &Touch) -> Result<bool> {
+        let replaced = touch.before && touch.after && touch.created.is_some();
+        let whiteout = touch.created == Some(Created::Whiteout);
+        if touch.opaque.is_some() || replaced || whiteout {
+            return Ok(true);
+        }
+        let went = touch.before && !touch.after;
+        Ok(went && is_opaque(&join(&self.old.profile.join(UPPER), relative))?)
+    }
+
+    /// Compares a path that the stream names.
+    fn touched(&mut self, relative: &Path, whole: bool) -> Result<()> {
+        if relative.ancestors().any(|above| self.whole.contains(above)) {
+            return Ok(());
+        }
+        self.compare(relative, whole)
+    }
+
+    /// Compares one path; with `whole`, also all that is below a directory.
     fn compare(&mut self, relative: &Path, whole: bool) -> Result<()> {
         if state_paths::covers(self.state, relative) {
             return Ok(());
         }
-        let (old, new) = (lstat(self.old, relative)?, lstat(self.new, relative)?);
-        let (old_directory, new_directory) =
-            (is_directory(old.as_ref()), is_directory(new.as_ref()));
-        if old_directory && new_directory {
-            self.note(relative, old, new)?;
-            if whole {
-                for name in self.names(relative, true, true)? {
-                    self.compare(&relative.join(name), true)?;
-                }
-            }
-            return Ok(());
-        }
-        let nothing = old.is_none() && new.is_none();
-        if !nothing {
+        let old = lstat(self.old.merged, relative)?;
+        let new = lstat(self.new.merged, relative)?;
+        let (in_old, in_new) = (is_directory(old.as_ref()), is_directory(new.as_ref()));
+        let below = match (in_old, in_new) {
+            (false, false) => false,
+            (true, true) => whole,
+            // One side has a tree that the other lacks. What the upper had or has of it is named
+            // in the stream; what the base has below it is not.
+            _ => whole || self.base_has_directory(relative)?,
+        };
+        if old.is_some() || new.is_some() {
             self.note(relative, old, new)?;
         }
-        if old_directory || new_directory {
-            // One side has a whole tree that the other lacks; the stream names no more than its top.
-            for name in self.names(relative, old_directory, new_directory)? {
+        if below {
+            for name in self.names(relative, in_old, in_new)? {
                 self.compare(&relative.join(name), true)?;
             }
+            self.whole.insert(relative.to_path_buf());
         }
         Ok(())
     }
 
+    fn base_has_directory(&self, relative: &Path) -> Result<bool> {
+        for base in [self.old.base, self.new.base] {
+            if is_directory(lstat(base, relative)?.as_ref()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn names(&self, relative: &Path, old: bool, new: bool) -> Result<Vec<std::ffi::OsString>> {
         let mut names = Vec::new();
-        for (root, wanted) in [(self.old, old), (self.new, new)] {
+        for (side, wanted) in [(self.old, old), (self.new, new)] {
             if wanted {
-                names.extend(file::list(&root.join(relative))?);
+                names.extend(file::list(&join(side.merged, relative))?);
             }
         }
         names.sort();
@@ -132,10 +160,12 @@ impl Comparison<'_> {
             (None, None) => return Ok(()),
             (None, Some(_)) => ChangeKind::Added,
             (Some(_), None) => ChangeKind::Removed,
-            (Some(a), Some(b)) => match differs(self.old, self.new, relative, a, b)? {
-                Some(kind) => kind,
-                None => return Ok(()),
-            },
+            (Some(a), Some(b)) => {
+                match differs(self.old.merged, self.new.merged, relative, a, b)? {
+                    Some(kind) => kind,
+                    None => return Ok(()),
+                }
+            }
         };
         let change = Change {
             path: relative.to_path_buf(),
@@ -146,6 +176,15 @@ impl Comparison<'_> {
         self.changes.insert(relative.to_path_buf(), change);
         Ok(())
     }
+}
+
+fn is_opaque(path: &Path) -> Result<bool> {
+    // A name of the path may belong to something above that moved: then nothing stands here.
+    Ok(file::exists(path)? && xattr_is(path, OPAQUE, YES)?)
+}
+
+fn xattr_is(path: &Path, name: &str, value: &[u8]) -> Result<bool> {
+    Ok(profile_sys::xattr::get(path, OsStr::new(name))?.as_deref() == Some(value))
 }
 
 fn lstat(root: &Path, relative: &Path) -> Result<Option<Meta>> {

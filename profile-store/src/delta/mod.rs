@@ -113,6 +113,17 @@ pub fn touched_between(older: &Path, newer: &Path) -> Result<Touched> {
     Ok(touched)
 }
 
+/// One side of a comparison.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    /// The profile snapshot, read-only.
+    pub profile: &'a Path,
+    /// The base below it.
+    pub base: &'a Path,
+    /// Where the merged tree of both is mounted.
+    pub merged: &'a Path,
+}
+
 /// What changed in the merged tree from the snapshot `older` to the snapshot `newer` of one profile,
 /// both read-only, over the bases they pin; `state` is left out.
 ///
@@ -126,14 +137,42 @@ pub fn between(
     state: &[StatePath],
 ) -> Result<Delta> {
     let touched = touched_between(older.0, newer.0)?;
-    if touched.paths.is_empty() && touched.only_times.is_empty() && touched.renamed.is_empty() {
+    if touched.is_nothing() {
         return Ok(Delta::default());
     }
     let old = View::read_only(pool, older.0, older.1)?;
     let new = View::read_only(pool, newer.0, newer.1)?;
-    let changes = compare::compare(old.path(), new.path(), &touched, state)?;
+    let delta = of_touched(
+        &touched,
+        &Side {
+            profile: older.0,
+            base: older.1,
+            merged: old.path(),
+        },
+        &Side {
+            profile: newer.0,
+            base: newer.1,
+            merged: new.path(),
+        },
+        state,
+    )?;
     old.close()?;
     new.close()?;
+    Ok(delta)
+}
+
+/// As [`between`], for merged trees that are mounted already, and with what the stream said.
+///
+/// # Errors
+///
+/// A path cannot be read.
+pub fn of_touched(
+    touched: &Touched,
+    older: &Side<'_>,
+    newer: &Side<'_>,
+    state: &[StatePath],
+) -> Result<Delta> {
+    let changes = compare::compare(older, newer, touched, state)?;
     Ok(Delta { changes })
 }
 

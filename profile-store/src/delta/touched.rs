@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::nodes::{Node, Nodes};
 use super::stream::{self, Command};
+use crate::layout::UPPER;
 
 /// Why commands cannot be folded.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +109,23 @@ pub struct Touched {
     pub only_times: BTreeSet<Vec<u8>>,
     /// Bytes that differ, as far as extents tell.
     pub changed_bytes: u64,
+}
+
+impl Touched {
+    /// Whether nothing differs in the upper: what overlayfs notes in its work directory and what
+    /// stands in profile.json is no part of the merged tree.
+    pub fn is_nothing(&self) -> bool {
+        let inside = |path: &[u8]| {
+            path.strip_prefix(UPPER.as_bytes())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        !self.paths.keys().any(|path| inside(path))
+            && !self.only_times.iter().any(|path| inside(path))
+            && !self
+                .renamed
+                .iter()
+                .any(|renamed| inside(&renamed.from) || inside(&renamed.to))
+    }
 }
 
 /// Folds a whole stream.

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lease::Lease;
 use super::root;
+use crate::changes;
 use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::session::Session;
@@ -69,7 +70,13 @@ pub(super) fn hold(request: &Request<'_>, writer: File) -> i32 {
     report(&writer, &Answer::Ready);
     // The entry reads to the end.
     drop(writer);
-    match wait_for_the_last_session(&held).and_then(|()| end()) {
+    let ended = wait_for_the_last_session(&held)
+        .and_then(|()| Ok(pid_one::end_others()?))
+        .and_then(|()| {
+            keep_changes(request)?;
+            let_go()
+        });
+    match ended {
         // The locks go now, with the process, and not before.
         Ok(()) => 0,
         // There is nobody to tell. The end of this process ends the others in any case.
@@ -153,10 +160,27 @@ fn wait_for_the_last_session(held: &Held) -> Result<()> {
     }
 }
 
-/// Ends everything that the sessions left running, and lets go of the profile's tree, while the lease is still
-/// held: who takes it next finds the upper mounted nowhere.
-fn end() -> Result<()> {
-    pid_one::end_others()?;
+/// Compares the snapshots of the transactions of these sessions and keeps the changed paths in the journal:
+/// an undo finds them there, and so takes no longer for a large change than for a small one.
+fn keep_changes(request: &Request<'_>) -> Result<()> {
+    let (session, id) = (request.session, &request.profile.id);
+    let comparing = namespace::fork_child(|| {
+        let kept = Pool::open_session(session)
+            .and_then(|pool| changes::ensure_newest(&pool, &pool.journal()?, id));
+        match kept {
+            Ok(()) => 0,
+            Err(_) => FAILED,
+        }
+    })?;
+    // What could not be compared now, for want of space or because the journal is in use, is compared by
+    // the command that needs it, which can say why not.
+    comparing.wait()?;
+    Ok(())
+}
+
+/// Lets go of the profile's tree, while the lease is still held: who takes it next finds the upper mounted
+/// nowhere.
+fn let_go() -> Result<()> {
     let empty = Path::new("/run");
     mount::tmpfs(empty, "mode=0700,size=4k")?;
     Ok(mount::pivot_root_into(empty)?)

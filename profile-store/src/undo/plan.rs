@@ -72,8 +72,10 @@ pub struct Plan {
     pub profile: ProfileFile,
     /// How.
     pub method: Method,
-    /// Paths that get the content they had before, in order; directories that only lost or gained
-    /// entries are in `times`.
+    /// How many paths get the content they had before.
+    pub restored: u64,
+    /// Which, in order; directories that only lost or gained entries are in `times`. Empty for an
+    /// exchange, which brings all of them back at once.
     pub restore: Vec<Change>,
     /// Paths whose modification time alone is set back.
     pub times: Vec<PathBuf>,

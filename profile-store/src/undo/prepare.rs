@@ -1,5 +1,6 @@
 //! Reading the world for an undo and making the plan.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use profile_db::ProfileFile;
@@ -192,7 +193,7 @@ fn make_plan(
 ) -> Result<Plan> {
     let now = staging.part(NOW);
     btrfs::snapshot(&pool.layout().profile(&profile.id), &now, true)?;
-    let made = sides::made(pool, journal, transaction, sides)?;
+    let later = later(journal, profile, transaction)?;
     let state = state_paths::of(profile);
     let since = delta::between(
         pool,
@@ -200,23 +201,41 @@ fn make_plan(
         (&now, &sides.base),
         &state,
     )?;
+    let untouched = matches!(standing, Standing::Free) && since.changes.is_empty();
+    if untouched {
+        if let Some(restored) = whole(journal, transaction, exact)? {
+            return Ok(Plan {
+                transaction: transaction.clone(),
+                profile: profile.clone(),
+                method: Method::Exchange,
+                restored,
+                restore: Vec::new(),
+                times: Vec::new(),
+                meanwhile: Vec::new(),
+                already: 0,
+                conflicts: Vec::new(),
+                later: later.iter().map(|later| later.number).collect(),
+            });
+        }
+    }
+    let made = sides::made(pool, journal, transaction, sides)?;
     let attributed: Vec<bool> = made
         .verdicts
         .iter()
         .map(|verdict| exact || verdict.is_attributed())
         .collect();
     let world = World {
-        before: View::read_only(pool, &sides.pre, &sides.base)?,
-        now: View::read_only(pool, &now, &sides.base)?,
+        pool,
+        base: &sides.base,
+        before: (&sides.pre, OnceCell::new()),
+        now: (&now, OnceCell::new()),
     };
     let sorted = plan::sort(&made.delta, &attributed, &since, &world)?;
-    let nothing_else = since.changes.is_empty() && sorted.meanwhile.is_empty();
     let method = match standing {
-        Standing::Free if nothing_else => Method::Exchange,
+        Standing::Free if untouched && sorted.meanwhile.is_empty() => Method::Exchange,
         Standing::Free => Method::Staged,
         Standing::Here | Standing::Entered(_) => Method::Live,
     };
-    let later = later(journal, profile, transaction)?;
     let mut conflicts = sorted.conflicts;
     if !conflicts.is_empty() {
         name_culprits(pool, journal, &later, &mut conflicts)?;
@@ -225,6 +244,7 @@ fn make_plan(
         transaction: transaction.clone(),
         profile: profile.clone(),
         method,
+        restored: sorted.restore.len() as u64,
         restore: sorted.restore,
         times: sorted.times,
         meanwhile: sorted.meanwhile,
@@ -232,6 +252,15 @@ fn make_plan(
         conflicts,
         later: later.iter().map(|transaction| transaction.number).collect(),
     })
+}
+
+/// How many paths a transaction changed, when the journal knows that all of them are its own: then
+/// taking it back whole keeps nothing, and nothing needs to be compared.
+fn whole(journal: &Journal, transaction: &Transaction, exact: bool) -> Result<Option<u64>> {
+    let summary = journal.changes_summary(transaction.number)?;
+    Ok(summary
+        .filter(|summary| exact || summary.meanwhile == Some(0))
+        .map(|summary| summary.entries))
 }
 
 /// Later transactions of the profile that are in force, newest first.
@@ -271,22 +300,35 @@ fn name_culprits(
     Ok(())
 }
 
-/// The merged trees before the transaction and now.
-struct World {
-    before: View,
-    now: View,
+/// The merged trees before the transaction and now, each mounted when it is first asked about.
+struct World<'a> {
+    pool: &'a Pool,
+    base: &'a Path,
+    before: (&'a Path, OnceCell<View>),
+    now: (&'a Path, OnceCell<View>),
 }
 
-impl Present for World {
+impl World<'_> {
+    fn view<'b>(&'b self, of: &'b (&Path, OnceCell<View>)) -> Result<&'b View> {
+        let (snapshot, view) = of;
+        if let Some(view) = view.get() {
+            return Ok(view);
+        }
+        let mounted = View::read_only(self.pool, snapshot, self.base)?;
+        Ok(view.get_or_init(|| mounted))
+    }
+}
+
+impl Present for World<'_> {
     fn is_as_before(&self, path: &Path) -> Result<bool> {
-        let (before, now) = (
-            tree::lstat(&join(&self.before, path))?,
-            tree::lstat(&join(&self.now, path))?,
-        );
-        match (before, now) {
+        let (before, now) = (self.view(&self.before)?, self.view(&self.now)?);
+        match (
+            tree::lstat(&join(before, path))?,
+            tree::lstat(&join(now, path))?,
+        ) {
             (None, None) => Ok(true),
             (Some(a), Some(b)) => {
-                let kind = delta::differs(self.before.path(), self.now.path(), path, &a, &b)?;
+                let kind = delta::differs(before.path(), now.path(), path, &a, &b)?;
                 Ok(kind.is_none_or(|kind| kind == delta::ChangeKind::Times))
             }
             _ => Ok(false),
@@ -294,7 +336,8 @@ impl Present for World {
     }
 
     fn is_directory(&self, path: &Path) -> Result<bool> {
-        Ok(tree::lstat(&join(&self.now, path))?.is_some_and(|meta| meta.kind == Kind::Directory))
+        let now = self.view(&self.now)?;
+        Ok(tree::lstat(&join(now, path))?.is_some_and(|meta| meta.kind == Kind::Directory))
     }
 }
 

@@ -7,7 +7,7 @@ use profile_db::journal::{Journal, Transaction, TransactionKind};
 use profile_sys::file;
 
 use super::facts;
-use crate::delta::{self, Delta};
+use crate::delta::{self, Delta, Side};
 use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::profile;
@@ -83,21 +83,30 @@ pub fn made(
     sides: &Sides,
 ) -> Result<Made> {
     let state = state_paths::of(&profile::read_file(&sides.post)?);
-    let delta = delta::between(
-        pool,
-        (&sides.pre, &sides.base),
-        (&sides.post, &sides.base),
-        &state,
-    )?;
+    let touched = delta::touched_between(&sides.pre, &sides.post)?;
+    if touched.is_nothing() {
+        return Ok(Made {
+            delta: Delta::default(),
+            verdicts: Vec::new(),
+        });
+    }
+    let old = View::read_only(pool, &sides.pre, &sides.base)?;
+    let new = View::read_only(pool, &sides.post, &sides.base)?;
+    let before = Side {
+        profile: &sides.pre,
+        base: &sides.base,
+        merged: old.path(),
+    };
+    let after = Side {
+        profile: &sides.post,
+        base: &sides.base,
+        merged: new.path(),
+    };
+    let delta = delta::of_touched(&touched, &before, &after, &state)?;
     let verdicts = match transaction.kind {
-        TransactionKind::Apt | TransactionKind::Dpkg if !delta.changes.is_empty() => {
-            let old = View::read_only(pool, &sides.pre, &sides.base)?;
-            let new = View::read_only(pool, &sides.post, &sides.base)?;
+        TransactionKind::Apt | TransactionKind::Dpkg => {
             let packages = journal.packages(transaction.number)?;
-            let verdicts = facts::judge(&packages, old.path(), new.path(), &delta)?;
-            old.close()?;
-            new.close()?;
-            verdicts
+            facts::judge(&packages, old.path(), new.path(), &delta)?
         }
         // Our own changes hold the pool's lock and dpkg's from the first path to the last: whatever
         // differs is theirs.
@@ -106,5 +115,7 @@ pub fn made(
             delta.changes.len()
         ],
     };
+    old.close()?;
+    new.close()?;
     Ok(Made { delta, verdicts })
 }

@@ -95,6 +95,8 @@ CREATE TABLE conffiles (
 CREATE TABLE path_lists (
     txn      INTEGER PRIMARY KEY REFERENCES transactions (number) ON DELETE CASCADE,
     entries  INTEGER NOT NULL,
+    -- how many of them have no attribution; null: not counted
+    meanwhile INTEGER,
     encoding TEXT    NOT NULL,
     list     BLOB    NOT NULL
 ) STRICT;

@@ -87,8 +87,27 @@ fn a_new_list_replaces_the_old_one_in_the_index_too() {
     assert_eq!(below("/usr/x"), [2]);
     assert_eq!(below("/usr/y"), [1]);
     assert_eq!(journal.changes(one).unwrap(), Some(vec![change("/usr/y")]));
-    assert_eq!(journal.changes_count(one).unwrap(), Some(1));
+    assert_eq!(entries(journal, one), Some(1));
     assert_eq!(journal.integrity_check().unwrap(), [""; 0]);
+}
+
+fn entries(journal: &Journal, number: TransactionNumber) -> Option<u64> {
+    let summary = journal.changes_summary(number).unwrap();
+    summary.map(|summary| summary.entries)
+}
+
+#[test]
+fn a_summary_counts_what_has_no_attribution() {
+    let place = Place::new();
+    let n = place.begin();
+    assert_eq!(place.journal.changes_summary(n).unwrap(), None);
+    let mut list = [change("/a"), change("/b"), change("/c")];
+    list[0].attribution = Some("a package".to_owned());
+    list[1].attribution = None;
+    list[2].attribution = None;
+    place.journal.store_changes(n, &list).unwrap();
+    let summary = place.journal.changes_summary(n).unwrap().unwrap();
+    assert_eq!((summary.entries, summary.meanwhile), (3, Some(2)));
 }
 
 #[test]
@@ -98,7 +117,7 @@ fn an_empty_list_is_a_list() {
     assert_eq!(place.journal.changes(n).unwrap(), None);
     place.journal.store_changes(n, &[]).unwrap();
     assert_eq!(place.journal.changes(n).unwrap(), Some(vec![]));
-    assert_eq!(place.journal.changes_count(n).unwrap(), Some(0));
+    assert_eq!(entries(&place.journal, n), Some(0));
 }
 
 #[test]
