@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use profile_sys::namespace::{self, Kind, enter, fork_child, fork_child_bound, unshare};
 use profile_sys::process::{self, Liveness, liveness};
-use profile_sys::{mount, mountinfo};
+use profile_sys::{mount, mountinfo, pid_one};
 use support::require_root;
 
 /// A child that tells its parent when it is ready and then lives until it is killed or let go.
@@ -363,6 +363,43 @@ fn loop_an_init_reaps_orphans_and_passes_the_main_status_on() {
         match namespace::reap_until(&main) {
             Ok(status) if status.code() == Some(42) => 0,
             _ => 12,
+        }
+    });
+}
+
+#[test]
+fn loop_the_end_of_a_namespace_does_not_wait_for_a_parent_outside() {
+    require_root();
+    support::in_child(|| {
+        let Ok((mut ours, mut theirs)) = UnixStream::pair() else {
+            return 1;
+        };
+        if unshare(&[Kind::Pid]).is_err() {
+            return 2;
+        }
+        let init = fork_child(move || {
+            let ready = mount::private_namespace().and_then(|()| mount::proc(Path::new("/proc")));
+            // Until the other one is there.
+            let _ = theirs.read(&mut [0]);
+            i32::from(
+                ready.is_err() || pid_one::end_others().is_err() || theirs.write_all(b"e").is_err(),
+            )
+        });
+        // A child of this process, which does not wait for it: killed, it stays in the table.
+        let other = fork_child(|| {
+            std::thread::sleep(Duration::from_secs(60));
+            0
+        });
+        let (Ok(init), Ok(other)) = (init, other) else {
+            return 3;
+        };
+        let limit = ours.set_read_timeout(Some(Duration::from_secs(10)));
+        if limit.is_err() || ours.write_all(b"r").is_err() || ours.read_exact(&mut [0]).is_err() {
+            return 4;
+        }
+        match (other.wait(), init.wait()) {
+            (Ok(_), Ok(status)) => status.code().unwrap_or(5),
+            _ => 6,
         }
     });
 }
