@@ -3,6 +3,8 @@
 //! Runs at boot, and whenever a command finds something pending. Old or new, never a mixture:
 //! each pending operation of the journal says what it was about, and the disk says how far it came.
 
+mod packages;
+
 use profile_db::journal::{Durability, Journal, Pending, Transaction, TransactionKind};
 use profile_db::model::{ProfileId, Time, TransactionNumber};
 use profile_sys::{btrfs, file};
@@ -11,9 +13,8 @@ use crate::error::{Error, Result};
 use crate::operation::Intent;
 use crate::pool::{Pool, PoolLock};
 use crate::replacement::Recovered;
-use crate::transaction::{self, World, materialise, reserve};
-use crate::view::View;
-use crate::{base, in_use, profile, replacement, staging, undo};
+use crate::transaction::{self, World, reserve};
+use crate::{base, profile, replacement, staging, undo};
 
 /// What recovery did, in the user's words.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -255,13 +256,9 @@ fn package_operation(
         .ok_or_else(|| Error::NeedsRecover {
             what: words(pending),
         })?;
-    let profile = profile::read(pool, id)?;
-    in_use::require_free(pool, &profile)?;
-    let (base, _) = profile::base_for(pool, &profile)?;
-    let merged = View::writable(pool, &pool.layout().profile(id), &base)?;
-    materialise::finish(journal, pending, merged.path())?;
-    merged.close()?;
-    report.finished.push(words(pending));
+    if packages::finish(pool, journal, pending, &profile::read(pool, id)?)? {
+        report.finished.push(words(pending));
+    }
     Ok(())
 }
 

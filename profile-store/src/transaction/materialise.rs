@@ -174,10 +174,9 @@ pub fn materialise(
         // Nothing was lost: a directory is removed only when its copy is whole. Tidied up now if that
         // works; if not, the record stays and recover does it.
         let steps = steps_of(journal, operation)?;
-        finish_steps(journal, operation, &site.root, &payload, &steps)?;
-    } else {
-        journal.complete(operation)?;
+        finish_steps(&site.root, &payload, &steps)?;
     }
+    journal.complete(operation)?;
     outcome.map(|()| payload.directories.len())
 }
 
@@ -188,12 +187,22 @@ pub fn materialise(
 ///
 /// The record cannot be read, or the tree cannot be changed.
 pub fn finish(journal: &Journal, pending: &Pending, root: &Path) -> Result<()> {
+    settle(pending, root)?;
+    Ok(journal.complete(pending.id)?)
+}
+
+/// As [`finish`], without a word to the journal: the caller says it when the tree is on disk.
+///
+/// # Errors
+///
+/// As [`finish`].
+pub fn settle(pending: &Pending, root: &Path) -> Result<()> {
     let unreadable = |error: &dyn std::fmt::Display| Error::NeedsRecover {
         what: format!("directories of a package change that cannot be told: {error}"),
     };
     let payload: Payload = serde_json::from_value(pending.operation.payload.clone())
         .map_err(|error| unreadable(&error))?;
-    finish_steps(journal, pending.id, root, &payload, &pending.steps)
+    finish_steps(root, &payload, &pending.steps)
 }
 
 /// The operations of a profile that a crash left.
@@ -237,13 +246,7 @@ fn run(journal: &Journal, operation: OperationId, root: &Path, payload: &Payload
     Ok(())
 }
 
-fn finish_steps(
-    journal: &Journal,
-    operation: OperationId,
-    root: &Path,
-    payload: &Payload,
-    steps: &[String],
-) -> Result<()> {
+fn finish_steps(root: &Path, payload: &Payload, steps: &[String]) -> Result<()> {
     for (index, entry) in payload.directories.iter().enumerate() {
         let (path, copy) = places(root, entry)?;
         if !file::exists(&copy)? {
@@ -255,7 +258,7 @@ fn finish_steps(
             file::remove_tree(&copy)?;
         }
     }
-    Ok(journal.complete(operation)?)
+    Ok(())
 }
 
 /// Puts the copy in the directory's place.

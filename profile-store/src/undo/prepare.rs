@@ -53,7 +53,7 @@ impl Verb {
 
 /// Where the profile stands, and so how it can be changed.
 #[derive(Debug)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// Mounted nowhere.
     Free,
     /// This process runs in it.
@@ -138,7 +138,7 @@ pub fn prepare(
 }
 
 /// Where the profile is mounted, if anywhere.
-pub(super) fn standing(pool: &Pool, profile: &ProfileFile) -> Result<Standing> {
+pub(crate) fn standing(pool: &Pool, profile: &ProfileFile) -> Result<Standing> {
     if Session::current()?.is_some_and(|session| session.profile == profile.id) {
         return Ok(Standing::Here);
     }
