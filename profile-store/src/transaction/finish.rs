@@ -165,10 +165,7 @@ fn finish_unprotected(
 ) -> Result<Finished> {
     let number = row.number;
     let observed = settled::observe_before(world, journal, Some(number))?;
-    let packages = match &observed {
-        Some(observed) => measure::unprotected(world, row, observed, planned)?,
-        None => Vec::new(),
-    };
+    let packages = measure::unprotected(world, journal, row, observed.as_ref(), planned)?;
     let reason = row.unprotected_reason.clone().unwrap_or_default();
     let wanted = !reason.starts_with(SWITCHED_OFF);
     let post = if wanted {

@@ -5,9 +5,9 @@ use std::path::Path;
 use profile_db::journal::{Journal, PackageChange, Transaction};
 
 use super::bookkeeping::is_bookkeeping;
-use super::outcome::{Outcome, outcome};
+use super::outcome::{Outcome, carried_out, outcome};
 use super::package_state::PackageState;
-use super::settled::Observed;
+use super::settled::{Observed, settled};
 use super::{World, history};
 use crate::delta;
 use crate::error::Result;
@@ -33,20 +33,28 @@ pub fn packages(
 }
 
 /// What a transaction without a snapshot did to packages: compared with the newest state that the
-/// journal accounts for.
+/// journal accounts for, or, where there is none to compare with, what of its plan stands now.
 ///
 /// # Errors
 ///
-/// apt's log cannot be read.
+/// The journal, a package database or apt's log cannot be read.
 pub fn unprotected(
     world: &World<'_>,
+    journal: &Journal,
     row: &Transaction,
-    observed: &Observed,
+    observed: Option<&Observed>,
     planned: &[PackageChange],
 ) -> Result<Vec<PackageChange>> {
-    let history = history::entry(world, row)?;
-    let (then, now) = (&observed.then, &observed.now);
-    Ok(outcome(row, then, now, planned, history.as_ref()).packages)
+    if let Some(observed) = observed {
+        let history = history::entry(world, row)?;
+        let (then, now) = (&observed.then, &observed.now);
+        return Ok(outcome(row, then, now, planned, history.as_ref()).packages);
+    }
+    if planned.is_empty() || settled(world, journal, Some(row.number))?.is_some() {
+        return Ok(Vec::new());
+    }
+    let now = PackageState::read(&world.subvolume(), &world.base_path(&world.base))?;
+    Ok(carried_out(planned, &now))
 }
 
 /// Whether the whole change between both snapshots is what a package manager writes anyway.

@@ -182,6 +182,33 @@ fn hints(
     hints
 }
 
+/// What of a plan stands in the state afterwards, when nothing is known of the state before.
+pub fn carried_out(
+    planned: &[journal::PackageChange],
+    after: &PackageState,
+) -> Vec<journal::PackageChange> {
+    let stands = |plan: &journal::PackageChange| {
+        // A plan names the native architecture where dpkg's status says `all`.
+        let mut named = after
+            .status
+            .named(&plan.name)
+            .iter()
+            .filter(|package| [plan.architecture.as_str(), "all"].contains(&&*package.architecture))
+            .filter(|package| package.state.is_present());
+        let Some(version) = plan.new_version.as_deref() else {
+            return named.next().is_none().then(|| plan.clone());
+        };
+        let package = named.find(|package| package.version == version)?;
+        Some(journal::PackageChange {
+            architecture: package.architecture.clone(),
+            auto_after: Some(after.auto.is_auto(&package.name, &package.architecture)),
+            status_after: rows::status_words(package),
+            ..plan.clone()
+        })
+    };
+    planned.iter().filter_map(stands).collect()
+}
+
 /// Whether an action of the plan is a reinstallation: an archive of the version that is installed.
 pub fn planned_action(old: Option<&str>, new: Option<&str>) -> Action {
     use std::cmp::Ordering::{Equal, Greater, Less};

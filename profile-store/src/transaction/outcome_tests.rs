@@ -237,3 +237,30 @@ fn a_removal_that_failed_half_way_is_a_removal() {
     assert_eq!(actions(&found), [("a", Action::Remove)]);
     assert_eq!(found.problem.as_deref(), Some("a:amd64 is half-installed"));
 }
+
+#[test]
+fn without_a_state_before_what_stands_of_the_plan_counts() {
+    let now = state(
+        &[
+            ("a", "2", OK),
+            ("b", "1", "install ok unpacked"),
+            ("d", "1", OK),
+        ],
+        &["a"],
+    );
+    let plan = [
+        planned("a", Action::Upgrade, Some("2")),
+        planned("b", Action::Install, Some("1")),
+        planned("c", Action::Remove, None),
+        planned("d", Action::Remove, None),
+        planned("e", Action::Install, Some("1")),
+    ];
+    let found = carried_out(&plan, &now);
+    let names: Vec<&str> = found.iter().map(|change| change.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    assert_eq!(found[0].auto_after, Some(true));
+    assert_eq!(
+        found[1].status_after.as_deref(),
+        Some("install ok unpacked")
+    );
+}

@@ -169,12 +169,8 @@ fn close_unprotected(
             state: None,
         });
     }
-    let packages = match &observed {
-        Some(observed) => {
-            measure::unprotected(world, row, observed, &measure::planned(journal, row)?)?
-        }
-        None => Vec::new(),
-    };
+    let planned = measure::planned(journal, row)?;
+    let packages = measure::unprotected(world, journal, row, observed.as_ref(), &planned)?;
     let reason = reason
         .or(row.unprotected_reason.as_deref())
         .unwrap_or(NO_SNAPSHOT)
