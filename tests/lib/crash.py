@@ -114,11 +114,24 @@ def power_cut(pool, args, number, name):
         expect.that(time.monotonic() < deadline, "the command neither stopped nor ended")
         time.sleep(0.005)
     target = os.path.join(os.path.dirname(pool.image), name)
-    pools.copy_sparse(pool.image, target)
+    _copy_of_one_moment(pool, target)
     child.kill()
     child.wait()
     _let_go(pool.image)
     return pools.Pool(pool.context, target)
+
+
+def _copy_of_one_moment(pool, target):
+    """The kernel writes to a mounted image by itself: a copy during which it did is of no moment at all."""
+    for tries in range(1, 31):
+        # Longer than the clock of the filesystem takes to tell two writes apart.
+        time.sleep(0.05)
+        begun = os.stat(pool.image).st_mtime_ns
+        pools.copy_sparse(pool.image, target)
+        if os.stat(pool.image).st_mtime_ns == begun:
+            return
+        pool.context.note(f"the image changed while it was copied, try {tries}")
+    raise expect.Failure("the image never stood still")
 
 
 def pool_start(pool, args, env):

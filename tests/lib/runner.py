@@ -92,7 +92,9 @@ def judge(test, options, states, scratch):
         if state != "passed":
             return {"name": test.name, "state": state, "message": f"{wanted}: {message}", "seconds": 0.0,
                     "notes": [], "log": ""}
-    return run_isolated(test.name, options, max(240.0, 6 * test.seconds), scratch)
+    # Costs are those of the default tier: the long one takes every point where that one takes a sample.
+    limit = max(1200.0, 30 * test.seconds) if options.tier == "long" else max(240.0, 6 * test.seconds)
+    return run_isolated(test.name, options, limit, scratch)
 
 
 def show(result, say):
