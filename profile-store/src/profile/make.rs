@@ -18,6 +18,7 @@ use super::change::new_row;
 use super::{base_for, read_file, require_name_free, set_guard, write_file};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
+use crate::layout::GUARD;
 use crate::operation::{self, Intent};
 use crate::pool::Pool;
 use crate::replacement::{STAGED_PROFILE, STAGED_STATE};
@@ -213,9 +214,9 @@ fn place(pool: &Pool, plan: &Plan, staging: &Staging) -> Result<()> {
     let (staged, staged_state) = (staging.part(STAGED_PROFILE), staging.part(STAGED_STATE));
     btrfs::snapshot(&plan.from, &staged, false)?;
     write_file(&staged, &plan.profile)?;
-    drop_guard_stub(&staged)?;
 
     file::create_directory(&layout.snapshots(id), 0o700)?;
+    drop_guard_stub(&staged)?;
     btrfs::snapshot(&staged, &layout.snapshot(id, SnapshotName::Origin), true)?;
     match &plan.state {
         Some(from) => btrfs::snapshot(from, &staged_state, false)?,
@@ -230,9 +231,14 @@ fn place(pool: &Pool, plan: &Plan, staging: &Staging) -> Result<()> {
 }
 
 /// A snapshot of a profile has an empty directory where the guard was; it goes before the origin
-/// snapshot is taken, so that no snapshot differs from another by it.
+/// snapshot is taken, so that no snapshot differs from another by it. That snapshot has to be the next
+/// thing, see [`set_guard`].
 fn drop_guard_stub(subvolume: &Path) -> Result<()> {
-    super::remove_guard(subvolume)
+    let stub = subvolume.join(GUARD);
+    if file::exists(&stub)? {
+        file::remove_directory(&stub)?;
+    }
+    Ok(())
 }
 
 /// Finishes or takes back an interrupted making; true when the profile exists. Idempotent.

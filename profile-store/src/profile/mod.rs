@@ -179,6 +179,10 @@ pub fn base_for(pool: &Pool, profile: &ProfileFile) -> Result<(PathBuf, Uuid)> {
 /// Gives a writable profile subvolume its guard: a nested subvolume, so that a plain `btrfs
 /// subvolume delete` of the profile fails with ENOTEMPTY. Snapshots do not contain it, only an empty
 /// directory of its name.
+///
+/// That directory goes here and not before: making a subvolume commits the transaction. Were a file of
+/// the profile made durable between the two, and the power cut then, the kernel (6.18) would look for
+/// the guard while it replays the log, not find it, and refuse to mount the pool.
 pub(crate) fn set_guard(subvolume: &Path) -> Result<()> {
     let guard = subvolume.join(GUARD);
     if file::exists(&guard)? {
@@ -188,16 +192,4 @@ pub(crate) fn set_guard(subvolume: &Path) -> Result<()> {
         file::remove_directory(&guard)?;
     }
     Ok(btrfs::create_subvolume(&guard)?)
-}
-
-/// Takes the guard away before a profile is deleted or sealed.
-pub(crate) fn remove_guard(subvolume: &Path) -> Result<()> {
-    let guard = subvolume.join(GUARD);
-    if !file::exists(&guard)? {
-        return Ok(());
-    }
-    if btrfs::is_subvolume(&guard)? {
-        return Ok(btrfs::delete_subvolume(&guard)?);
-    }
-    Ok(file::remove_directory(&guard)?)
 }

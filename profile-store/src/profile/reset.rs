@@ -105,7 +105,6 @@ fn stage(
 ) -> Result<()> {
     let staged = staging.part(STAGED_PROFILE);
     btrfs::snapshot(origin, &staged, false)?;
-    super::remove_guard(&staged)?;
     write_file(&staged, profile)?;
     let state = staging.part(STAGED_STATE);
     btrfs::snapshot(&pool.layout().state(&profile.id), &state, false)?;

@@ -229,14 +229,12 @@ fn beside(
     let mut replayed = Replayed::default();
     if plan.method == Method::Exchange {
         btrfs::snapshot(&sides.pre, &staged, false)?;
-        profile::remove_guard(&staged)?;
         let snapshot = profile::read_file(&staged)?;
         profile::write_file(&staged, &identity_of_present(&plan.profile, snapshot, now))?;
         // The state afterwards is the state before the transaction: its snapshot serves both.
         ending.post.clone_from(&plan.transaction.pre);
     } else {
         btrfs::snapshot(&layout.profile(&plan.profile.id), &staged, false)?;
-        profile::remove_guard(&staged)?;
         let view = View::read_only(pool, &sides.pre, &sides.base)?;
         let merged = View::writable(pool, &staged, &sides.base)?;
         replayed = replay(
