@@ -12,6 +12,7 @@ use profile_db::ProfileFile;
 use profile_sys::{btrfs, lock, mountinfo};
 use uuid::Uuid;
 
+use crate::enter::Leaving;
 use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::session;
@@ -92,12 +93,16 @@ impl InUse {
     }
 }
 
-/// Why the profile may not be replaced or deleted now, or `None` when it is free.
+/// Why the profile may not be replaced or deleted now, or `None` when it is free. A holder that is ending is
+/// waited for.
 ///
 /// # Errors
 ///
 /// The lease or the mount tables cannot be read.
 pub fn of_profile(pool: &Pool, profile: &ProfileFile) -> Result<Option<String>> {
+    if let Some(leaving) = Leaving::if_entered(pool.layout(), &profile.id)? {
+        leaving.wait()?;
+    }
     let lease = pool.layout().lease(&profile.id);
     if profile_sys::file::exists(&lease)?
         && lock::FileLock::try_acquire(&lease, lock::Mode::Shared)?.is_none()

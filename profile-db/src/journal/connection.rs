@@ -16,7 +16,7 @@ use std::io;
 use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -30,6 +30,9 @@ use crate::format::Format;
 /// How large the WAL may be before a commit moves it into the database, in
 /// bytes. Every connection reads all of it once, so it must stay small.
 const WAL_MAX: u64 = 256 << 10;
+
+/// How far the pauses between two attempts to connect are spread.
+const PAUSE_SPREAD_MILLISECONDS: u32 = 16;
 
 /// A use of the connection; the last one to end closes it.
 pub(super) struct Guard<'a> {
@@ -101,7 +104,40 @@ impl Journal {
 
 /// Connects, sets everything that is set per connection, and looks whether this
 /// version may still use the journal: it may have been upgraded meanwhile.
+///
+/// Waits for others with attempts of its own. SQLite's waiting would keep the
+/// shared lock that every connection takes before the exclusive one, since it
+/// gives up no lock in exclusive mode: two processes that came at the same
+/// moment would wait for one another until both failed.
 pub(super) fn connect(
+    verb: &'static str,
+    path: &Path,
+    access: Access,
+    busy: Duration,
+) -> Result<(Connection, Format)> {
+    let deadline = Instant::now() + busy;
+    loop {
+        match connect_at_once(verb, path, access, busy) {
+            Err(Error::Locked { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(pause());
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// A time between two attempts that is another for each process, so that those
+/// who met once do not meet again.
+fn pause() -> Duration {
+    let clock = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |now| now.subsec_nanos() / 1000);
+    let spread = (clock ^ std::process::id()) % PAUSE_SPREAD_MILLISECONDS;
+    Duration::from_millis(1 + u64::from(spread))
+}
+
+/// One attempt. The connection, with any lock, is gone when it fails.
+fn connect_at_once(
     verb: &'static str,
     path: &Path,
     access: Access,
@@ -110,10 +146,10 @@ pub(super) fn connect(
     // To read, too: the exclusive lock needs a file that is open for writing.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let made = Connection::open_with_flags(path, flags)
-        .and_then(|connection| configured(connection, access, busy));
+        .and_then(|connection| configured(connection, access));
     let (connection, format) = match made {
         Err(error) if access == Access::ReadOnly && is_hidden(&error) && is_read_only(path) => {
-            connect_read_only(path, busy).map_err(|_| error)
+            connect_read_only(path).map_err(|_| error)
         }
         made => made,
     }
@@ -135,7 +171,7 @@ pub(super) fn connect(
 /// SQLite's VFS without locks, since an exclusive lock needs a file that is open
 /// for writing. Where there is no WAL, SQLite would want to make one, and is
 /// told that the database alone is complete.
-fn connect_read_only(path: &Path, busy: Duration) -> rusqlite::Result<(Connection, Format)> {
+fn connect_read_only(path: &Path) -> rusqlite::Result<(Connection, Format)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = if with_suffix(path, "-wal").exists() {
         Connection::open_with_flags_and_vfs(path, flags, "unix-none")?
@@ -143,16 +179,12 @@ fn connect_read_only(path: &Path, busy: Duration) -> rusqlite::Result<(Connectio
         let flags = flags | OpenFlags::SQLITE_OPEN_URI;
         Connection::open_with_flags(uri(path, "immutable=1"), flags)?
     };
-    configured(connection, Access::ReadOnly, busy)
+    configured(connection, Access::ReadOnly)
 }
 
 /// Sets everything that is set per connection, and reads the format.
-fn configured(
-    connection: Connection,
-    access: Access,
-    busy: Duration,
-) -> rusqlite::Result<(Connection, Format)> {
-    connection.busy_timeout(busy)?;
+fn configured(connection: Connection, access: Access) -> rusqlite::Result<(Connection, Format)> {
+    connection.busy_timeout(Duration::ZERO)?;
     // Before anything is read: later it would come too late.
     connection.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))?;
     // A checkpoint at every close would cost a hook more syncs than its commit,

@@ -15,6 +15,7 @@
 //!   that ends.
 //! - A holder is started under the pool's lock, after it was made sure that the upper is mounted nowhere: one
 //!   upper is never mounted twice.
+//! - The entry that was the last returns when the holder has let go: what follows it finds the profile free.
 //! - Whatever is killed, nothing stays: the death of the holder ends every process of its pid namespace, and
 //!   its mounts exist in no other namespace.
 //!
@@ -26,6 +27,7 @@ mod environment;
 mod holder;
 mod join;
 mod lease;
+mod leaving;
 mod resolver;
 mod root;
 mod session;
@@ -44,6 +46,7 @@ use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::transaction::reserve;
 use lease::Look;
+pub(crate) use leaving::Leaving;
 
 /// Exit status of `run` for a failure of its own, as env(1) has it.
 pub const OWN_FAILURE: u8 = 125;
@@ -76,13 +79,18 @@ pub struct Command {
 /// The profile is mounted elsewhere, its base cannot be used, a mount failed; [`Error::CannotStart`] with
 /// status 126 or 127 when the command is not there or cannot be run.
 pub fn run(pool: Pool, profile: &ProfileFile, command: &Command) -> Result<u8> {
-    let _sessions = share_sessions(&pool, &profile.id)?;
-    for _ in 0..ATTEMPTS {
+    let sessions = share_sessions(&pool, &profile.id)?;
+    for attempt in 0..ATTEMPTS {
         match settled(&pool, &profile.id)? {
             Look::Held(lease, pid) => {
+                let left = Leaving::open(pool.layout(), &profile.id)?;
                 if let Some(status) = session::run(&pool, profile, command, &lease, pid)? {
+                    drop(sessions);
+                    left.wait()?;
                     return Ok(status);
                 }
+                // It died between the look and the join; what is left of it takes a moment to go.
+                std::thread::sleep(PAUSE * 2u32.pow(attempt));
             }
             Look::Hidden => return Err(hidden(profile.name.as_str())),
             _ => start::start(&pool, profile)?,

@@ -48,11 +48,33 @@ impl LockFile {
             Mode::Exclusive => libc::LOCK_EX,
         };
         loop {
+            // Sleeps in the kernel, which wakes it when the lock is free.
             match raw::flock(self.file.as_fd(), operation) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(Error::io(VERB, &self.path, error)),
             }
+        }
+    }
+
+    /// Whether the lock could be had in this way now. It is given back at once, so this tells what was, and
+    /// is no fault point: how often somebody looks depends on the time.
+    ///
+    /// # Errors
+    /// ENOLCK.
+    pub fn is_free(&self, mode: Mode) -> Result<bool> {
+        let operation = match mode {
+            Mode::Shared => libc::LOCK_SH,
+            Mode::Exclusive => libc::LOCK_EX,
+        };
+        let failed = |error| Error::io("examine the lock", &self.path, error);
+        match raw::flock(self.file.as_fd(), operation | libc::LOCK_NB) {
+            Ok(()) => {
+                raw::flock(self.file.as_fd(), libc::LOCK_UN).map_err(failed)?;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(failed(error)),
         }
     }
 }
@@ -69,6 +91,21 @@ mod tests {
 
     use super::*;
     use crate::lock::FileLock;
+
+    #[test]
+    fn tells_who_could_have_the_lock_and_keeps_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let held = FileLock::acquire(&path, Mode::Shared, Duration::ZERO).unwrap();
+        let looking = LockFile::open(&path).unwrap();
+        assert!(looking.is_free(Mode::Shared).unwrap());
+        assert!(!looking.is_free(Mode::Exclusive).unwrap());
+        drop(held);
+        assert!(looking.is_free(Mode::Exclusive).unwrap());
+        let alone = FileLock::try_acquire(&path, Mode::Exclusive).unwrap();
+        assert!(alone.is_some(), "nothing was kept");
+        assert!(!looking.is_free(Mode::Shared).unwrap());
+    }
 
     #[test]
     fn waits_until_the_last_holder_has_let_go() {
