@@ -131,7 +131,7 @@ pub(super) fn connect(
 fn pause() -> Duration {
     let clock = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |now| now.subsec_nanos() / 1000);
+        .map_or(0, |now| now.subsec_micros());
     let spread = (clock ^ std::process::id()) % PAUSE_SPREAD_MILLISECONDS;
     Duration::from_millis(1 + u64::from(spread))
 }
