@@ -83,12 +83,8 @@ pub fn ensure(
     progress.begin("comparing transactions");
     for (count, transaction) in missing.iter().enumerate() {
         progress.advance(count as u64, Some(total));
-        if journal.changes_summary(transaction.number)?.is_some() {
-            continue;
-        }
-        match of(pool, journal, transaction) {
-            Ok(_) | Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => {}
-            Err(error) => return Err(error),
+        if journal.changes_summary(transaction.number)?.is_none() {
+            keep(pool, journal, transaction)?;
         }
     }
     Ok(())
@@ -101,17 +97,10 @@ pub fn ensure(
 ///
 /// As [`of`]; what was stored until then stays.
 pub fn ensure_newest(pool: &Pool, journal: &Journal, profile: &ProfileId) -> Result<()> {
-    let mut newest = Vec::new();
-    let filter = Filter {
+    let newest = journal.transactions(&Filter {
         profile: Some(*profile),
+        limit: Some(NEWEST),
         ..Filter::default()
-    };
-    journal.each_transaction(&filter, |transaction| {
-        newest.push(transaction);
-        match newest.len() < NEWEST {
-            true => std::ops::ControlFlow::Continue(()),
-            false => std::ops::ControlFlow::Break(()),
-        }
     })?;
     for transaction in &newest {
         if transaction.pre.is_none() || transaction.post.is_none() {
@@ -120,12 +109,21 @@ pub fn ensure_newest(pool: &Pool, journal: &Journal, profile: &ProfileId) -> Res
         if journal.changes_summary(transaction.number)?.is_some() {
             break;
         }
-        match of(pool, journal, transaction) {
-            Ok(_) | Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => {}
-            Err(error) => return Err(error),
-        }
+        keep(pool, journal, transaction)?;
     }
     Ok(())
+}
+
+/// Compares and stores the paths of one transaction, when it has something to compare.
+///
+/// # Errors
+///
+/// As [`of`], apart from a transaction without snapshots, or with one missing.
+pub fn keep(pool: &Pool, journal: &Journal, transaction: &Transaction) -> Result<()> {
+    match of(pool, journal, transaction) {
+        Ok(_) | Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn row(change: &Change, verdict: &Verdict) -> ChangeRow {

@@ -121,15 +121,9 @@ fn former_profiles(
                 if row.pre.is_none() || row.post.is_none() {
                     continue;
                 }
-                match changes::of(pool, journal, &row) {
-                    Ok(_)
-                    | Err(
-                        crate::Error::NotUndoable { .. } | crate::Error::SnapshotMissing { .. },
-                    ) => {}
-                    Err(error) => {
-                        collected.kept.push(format!("snapshots of {id}: {error}"));
-                        continue;
-                    }
+                if let Err(error) = changes::keep(pool, journal, &row) {
+                    collected.kept.push(format!("snapshots of {id}: {error}"));
+                    continue;
                 }
                 journal.forget_snapshots(row.number)?;
             }

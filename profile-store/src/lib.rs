@@ -32,6 +32,7 @@ pub mod recover;
 pub mod replacement;
 pub mod session;
 pub mod staging;
+mod standing;
 pub mod state_paths;
 pub mod status;
 pub mod transaction;

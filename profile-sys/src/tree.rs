@@ -11,6 +11,6 @@ mod root;
 mod whole;
 
 pub use copy::copy_entry;
-pub use meta::{Kind, Meta, lstat, set_meta, xattrs};
+pub use meta::{Kind, Meta, is_opaque, lstat, set_meta, xattrs};
 pub use root::Root;
 pub use whole::{CopiedTree, copy_tree};

@@ -6,16 +6,14 @@
 //! only where that can have happened.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use profile_sys::file;
 use profile_sys::tree::{self, Kind, Meta};
 
-use super::touched::{Created, Touch, Touched};
+use super::touched::{Created, Touch, Touched, in_upper};
 use super::{Change, ChangeKind, Side};
 use crate::error::Result;
 use crate::layout::UPPER;
@@ -23,11 +21,6 @@ use crate::state_paths::{self, StatePath};
 
 /// Bytes compared at a time.
 const BUFFER_BYTES: usize = 128 * 1024;
-
-/// overlayfs' mark that a directory hides what the base has below it, and the value that says so
-/// (Linux Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories").
-const OPAQUE: &str = "trusted.overlay.opaque";
-const YES: &[u8] = b"y";
 
 /// Compares the merged trees of `old` and `new` where `touched` says that their uppers differ;
 /// state paths are left out. The changes are in the order of their paths.
@@ -65,12 +58,6 @@ pub(super) fn compare(
     Ok(comparison.changes.into_values().collect())
 }
 
-/// The path in the merged tree of a path in the profile's subvolume; work and profile.json have none.
-fn in_upper(path: &[u8]) -> Option<&Path> {
-    let path = Path::new(OsStr::from_bytes(path));
-    path.strip_prefix(UPPER).ok()
-}
-
 struct Comparison<'a> {
     old: &'a Side<'a>,
     new: &'a Side<'a>,
@@ -93,7 +80,8 @@ impl Comparison<'_> {
             return Ok(true);
         }
         let went = touch.before && !touch.after;
-        Ok(went && is_opaque(&join(&self.old.profile.join(UPPER), relative))?)
+        let upper = join(&self.old.profile.join(UPPER), relative);
+        Ok(went && file::exists(&upper)? && tree::is_opaque(&upper)?)
     }
 
     /// Compares a path that the stream names.
@@ -176,15 +164,6 @@ impl Comparison<'_> {
         self.changes.insert(relative.to_path_buf(), change);
         Ok(())
     }
-}
-
-fn is_opaque(path: &Path) -> Result<bool> {
-    // A name of the path may belong to something above that moved: then nothing stands here.
-    Ok(file::exists(path)? && xattr_is(path, OPAQUE, YES)?)
-}
-
-fn xattr_is(path: &Path, name: &str, value: &[u8]) -> Result<bool> {
-    Ok(profile_sys::xattr::get(path, OsStr::new(name))?.as_deref() == Some(value))
 }
 
 fn lstat(root: &Path, relative: &Path) -> Result<Option<Meta>> {

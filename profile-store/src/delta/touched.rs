@@ -14,6 +14,9 @@
 //! Sources: Linux `fs/btrfs/send.c`; the temporary names are `gen_unique_name()`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::nodes::{Node, Nodes};
 use super::stream::{self, Command};
@@ -115,17 +118,20 @@ impl Touched {
     /// Whether nothing differs in the upper: what overlayfs notes in its work directory and what
     /// stands in profile.json is no part of the merged tree.
     pub fn is_nothing(&self) -> bool {
-        let inside = |path: &[u8]| {
-            path.strip_prefix(UPPER.as_bytes())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-        };
-        !self.paths.keys().any(|path| inside(path))
-            && !self.only_times.iter().any(|path| inside(path))
-            && !self
+        let outside = |path: &[u8]| in_upper(path).is_none();
+        self.paths.keys().all(|path| outside(path))
+            && self.only_times.iter().all(|path| outside(path))
+            && self
                 .renamed
                 .iter()
-                .any(|renamed| inside(&renamed.from) || inside(&renamed.to))
+                .all(|renamed| outside(&renamed.from) && outside(&renamed.to))
     }
+}
+
+/// The path in the merged tree of a path in the profile's subvolume; work and profile.json have none.
+pub(super) fn in_upper(path: &[u8]) -> Option<&Path> {
+    let path = Path::new(OsStr::from_bytes(path));
+    path.strip_prefix(UPPER).ok()
 }
 
 /// Folds a whole stream.

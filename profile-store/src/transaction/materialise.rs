@@ -23,7 +23,6 @@ use profile_db::model::{Time, TransactionNumber};
 use profile_sys::{file, tree};
 use serde::{Deserialize, Serialize};
 
-use super::package_state::is_opaque;
 use super::{World, escape};
 use crate::error::{Error, Result};
 use crate::layout::UPPER;
@@ -126,7 +125,7 @@ fn hidden_by_upper(upper: &Path, relative: &Path) -> Result<bool> {
         at.push(part);
         match tree::lstat(&at)? {
             Some(meta) if meta.kind == tree::Kind::Directory => {
-                if is_opaque(&at)? {
+                if tree::is_opaque(&at)? {
                     return Ok(true);
                 }
             }

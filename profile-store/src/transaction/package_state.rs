@@ -5,13 +5,12 @@
 //! one, nothing if it is a whiteout or below an opaque directory, else the base's.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use conffile_diff::dpkg::changes::Side;
 use conffile_diff::dpkg::{AutoMarks, Status};
 use profile_db::journal::PackageChange;
-use profile_sys::{file, tree, xattr};
+use profile_sys::{file, tree};
 
 use crate::error::{Error, Result};
 use crate::layout::UPPER;
@@ -184,22 +183,13 @@ pub fn find(profile: &Path, base: &Path, relative: &Path) -> Result<Option<PathB
         if parts.peek().is_none() {
             return Ok(Some(at));
         }
-        if meta.kind != tree::Kind::Directory || is_opaque(&at)? {
+        if meta.kind != tree::Kind::Directory || tree::is_opaque(&at)? {
             // Nothing of the base shows below this: the file is in the upper or nowhere.
             let only = upper.join(relative);
             return Ok(tree::lstat(&only)?.map(|_| only));
         }
     }
     Ok(None)
-}
-
-/// Whether a directory of an upper hides the base's directory of the same path.
-///
-/// # Errors
-///
-/// Its attributes cannot be read.
-pub fn is_opaque(directory: &Path) -> Result<bool> {
-    Ok(xattr::get(directory, OsStr::new("trusted.overlay.opaque"))?.as_deref() == Some(b"y"))
 }
 
 /// Names of dpkg's update files, in the order in which it wrote them.

@@ -5,25 +5,23 @@ use std::path::{Path, PathBuf};
 use profile_db::ProfileFile;
 use profile_db::journal::{Action, Journal, TransactionKind};
 use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
-use profile_sys::lock::DpkgLock;
-use profile_sys::{btrfs, file, mount};
+use profile_sys::{btrfs, file};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Method, Plan};
-use super::prepare::{NOW, Prepared, Standing, Verb, standing};
+use super::prepare::{NOW, Prepared, Verb};
 use super::replay::{Replayed, replay};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::operation::{self, Ending, Intent, PathText};
-use crate::package_database::DPKG;
 use crate::pool::Pool;
 use crate::profile::{self, identity_of_present, new_row};
 use crate::progress::{Progress, Silent};
 use crate::replacement::{self, Replacement, STAGED_PROFILE, STAGED_STATE};
-use crate::session::Session;
+use crate::standing::{Standing, standing};
+use crate::state_paths;
 use crate::transaction::reserve;
 use crate::view::View;
-use crate::{enter, state_paths};
 
 /// What an undo did.
 #[derive(Debug)]
@@ -347,15 +345,17 @@ fn replay_where_it_stands(
     standing: &Standing,
     task: &Task,
 ) -> Result<Replayed> {
-    match standing {
-        Standing::Here => replay_in_profile(pool, profile, task),
-        Standing::Entered(holder) => {
-            let answer: std::result::Result<Replayed, Failure> =
-                enter::in_holder(holder, || in_child(profile, task))?;
-            answer.map_err(|failure| failure.into_error(profile))
-        }
-        Standing::Free => replay_offline(pool, profile, task),
-    }
+    let failed = "the undo in the entered profile failed: ";
+    standing.with_merged(pool, profile, failed, |pool, merged| {
+        let snapshot = pool.layout().top().join(task.view_of.to_path());
+        let (base, _) = profile::base_for(pool, profile)?;
+        let view = View::read_only(pool, &snapshot, &base)?;
+        let paths: Vec<PathBuf> = task.paths.iter().map(PathText::to_path).collect();
+        let times: Vec<PathBuf> = task.times.iter().map(PathText::to_path).collect();
+        let replayed = replay(view.path(), merged, &paths, &times, &mut Silent)?;
+        view.close()?;
+        Ok(replayed)
+    })
 }
 
 /// Finishes an interrupted replay, wherever the profile stands now: every path is replayed whole, so
@@ -403,84 +403,6 @@ pub struct Task {
     pub paths: Vec<PathText>,
     /// Paths whose time alone is set back.
     pub times: Vec<PathText>,
-}
-
-/// A failure that crosses from the profile's namespace.
-#[derive(Debug, Serialize, Deserialize)]
-enum Failure {
-    Busy,
-    Other(String),
-}
-
-impl Failure {
-    fn into_error(self, profile: &ProfileFile) -> Error {
-        match self {
-            Self::Busy => Error::PackageManagerBusy {
-                name: profile.name.to_string(),
-            },
-            Self::Other(detail) => Error::NeedsRecover {
-                what: format!("the undo in the entered profile failed: {detail}"),
-            },
-        }
-    }
-}
-
-/// In the holder's namespace: opens the pool there and replays.
-fn in_child(profile: &ProfileFile, task: &Task) -> std::result::Result<Replayed, Failure> {
-    let replayed = (|| {
-        let session = Session::current()?.ok_or(Error::NoPool)?;
-        let pool = Pool::open_session(&session)?;
-        replay_in_profile(&pool, profile, task)
-    })();
-    replayed.map_err(|error| match error {
-        Error::PackageManagerBusy { .. } => Failure::Busy,
-        error => Failure::Other(error.to_string()),
-    })
-}
-
-/// Replays in a process whose root is the profile's merged tree and that has the pool open.
-fn replay_in_profile(pool: &Pool, profile: &ProfileFile, task: &Task) -> Result<Replayed> {
-    // Not recursive: the binds of state, /proc and the rest stay out of the way.
-    let merged = pool.private_directory("merged")?;
-    mount::bind(Path::new("/"), &merged)?;
-    let Some(dpkg) = DpkgLock::try_acquire(&merged.join(DPKG))? else {
-        mount::unmount(&merged)?;
-        return Err(Error::PackageManagerBusy {
-            name: profile.name.to_string(),
-        });
-    };
-    let snapshot = pool.layout().top().join(task.view_of.to_path());
-    let (base, _) = profile::base_for(pool, profile)?;
-    let view = View::read_only(pool, &snapshot, &base)?;
-    let paths: Vec<PathBuf> = task.paths.iter().map(PathText::to_path).collect();
-    let times: Vec<PathBuf> = task.times.iter().map(PathText::to_path).collect();
-    let replayed = replay(view.path(), &merged, &paths, &times, &mut Silent)?;
-    drop(dpkg);
-    view.close()?;
-    mount::unmount(&merged)?;
-    // Every path is on disk before the transaction is called done.
-    pool.commit()?;
-    Ok(replayed)
-}
-
-/// Finishes an interrupted replay on the upper as it stands now: the profile is mounted nowhere any
-/// more, so the same paths are replayed through a private mount of it.
-///
-/// # Errors
-///
-/// An effect failed; the intent stays recorded.
-fn replay_offline(pool: &Pool, profile: &ProfileFile, task: &Task) -> Result<Replayed> {
-    let (base, _) = profile::base_for(pool, profile)?;
-    let snapshot = pool.layout().top().join(task.view_of.to_path());
-    let view = View::read_only(pool, &snapshot, &base)?;
-    let merged = View::writable(pool, &pool.layout().profile(&profile.id), &base)?;
-    let paths: Vec<PathBuf> = task.paths.iter().map(PathText::to_path).collect();
-    let times: Vec<PathBuf> = task.times.iter().map(PathText::to_path).collect();
-    let replayed = replay(view.path(), merged.path(), &paths, &times, &mut Silent)?;
-    merged.close()?;
-    view.close()?;
-    pool.commit()?;
-    Ok(replayed)
 }
 
 /// Makes directories below state paths again that the packages which came back ship.

@@ -22,6 +22,5 @@ pub(crate) use apply::{drop_row, replay_again};
 pub use choose::{Which, choose};
 pub use plan::{Conflict, Method, Obstacle, Plan};
 pub use prepare::{Prepared, Verb, prepare};
-pub(crate) use prepare::{Standing, standing};
 pub use replay::{Replayed, replay};
 pub use sides::{Made, Sides, made, sides};

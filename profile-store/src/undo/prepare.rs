@@ -16,10 +16,10 @@ use super::{Which, choose};
 use crate::delta::{self, Delta};
 use crate::error::{Error, Result};
 use crate::pool::{Pool, PoolLock};
-use crate::session::Session;
 use crate::staging::Staging;
+use crate::standing::{Standing, standing};
 use crate::view::View;
-use crate::{enter, in_use, recover, state_paths};
+use crate::{recover, state_paths};
 
 /// Name of the snapshot of the present profile in the staging directory.
 pub(super) const NOW: &str = "now";
@@ -49,17 +49,6 @@ impl Verb {
             Self::Redo => "redone",
         }
     }
-}
-
-/// Where the profile stands, and so how it can be changed.
-#[derive(Debug)]
-pub(crate) enum Standing {
-    /// Mounted nowhere.
-    Free,
-    /// This process runs in it.
-    Here,
-    /// Entered; this process is outside.
-    Entered(enter::Holder),
 }
 
 /// A plan with everything that keeps it true: the pool's lock, and the snapshot it was made from.
@@ -134,23 +123,6 @@ pub fn prepare(
                 rollback: Box::new(rollback),
             }),
         },
-    }
-}
-
-/// Where the profile is mounted, if anywhere.
-pub(crate) fn standing(pool: &Pool, profile: &ProfileFile) -> Result<Standing> {
-    if Session::current()?.is_some_and(|session| session.profile == profile.id) {
-        return Ok(Standing::Here);
-    }
-    if let Some(holder) = enter::holder(pool, &profile.id)? {
-        return Ok(Standing::Entered(holder));
-    }
-    match in_use::of_profile(pool, profile)? {
-        Some(by) => Err(Error::ProfileInUse {
-            name: profile.name.to_string(),
-            by,
-        }),
-        None => Ok(Standing::Free),
     }
 }
 

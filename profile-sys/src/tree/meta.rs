@@ -1,6 +1,6 @@
 //! What an entry is, apart from its content.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
@@ -115,6 +115,16 @@ pub fn xattrs(path: &Path) -> Result<Vec<(OsString, Vec<u8>)>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether a directory of an upper hides what the base has at the same path: overlayfs's mark for that (Linux
+/// Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories").
+///
+/// # Errors
+/// When its attributes cannot be read.
+pub fn is_opaque(directory: &Path) -> Result<bool> {
+    let mark = xattr::get(directory, OsStr::new("trusted.overlay.opaque"))?;
+    Ok(mark.as_deref() == Some(b"y"))
 }
 
 /// Gives an entry the owner, mode and time of `meta`; not its attributes, which [`super::copy_entry`] copies.
