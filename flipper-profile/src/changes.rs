@@ -12,7 +12,7 @@ use profile_store::undo::{self, Sides};
 use profile_store::view::View;
 use profile_store::{Error, Pool, changes, profile, state_paths};
 use profile_sys::file;
-use profile_sys::tree::{Kind, Meta};
+use profile_sys::tree::{self, Kind, Meta};
 
 use crate::context::Result;
 use crate::output::encode::JsonPath;
@@ -88,10 +88,7 @@ pub enum Times {
 
 impl Times {
     fn tell(self, change: &delta::Change) -> bool {
-        let directory = change
-            .new
-            .as_ref()
-            .is_some_and(|meta| meta.kind == Kind::Directory);
+        let directory = change.new == Some(Kind::Directory);
         match self {
             _ if change.kind != ChangeKind::Times => true,
             Self::Untold => false,
@@ -159,10 +156,14 @@ struct Trees<'a> {
 
 impl Trees<'_> {
     fn describe(&self, change: &delta::Change) -> Result<Change> {
-        let mut told = of_delta(change);
-        let is =
-            |meta: &Option<Meta>, kind: Kind| meta.as_ref().is_some_and(|meta| meta.kind == kind);
-        let both_links = is(&change.old, Kind::Symlink) && is(&change.new, Kind::Symlink);
+        let side = |root: &Path, kind: Option<Kind>| match kind {
+            Some(_) => tree::lstat(&at(root, &change.path)),
+            None => Ok(None),
+        };
+        let (before, after) = (side(self.old, change.old)?, side(self.new, change.new)?);
+        let mut told = of_delta(change, details(change, before.as_ref(), after.as_ref()));
+        let link_kind = Some(Kind::Symlink);
+        let both_links = change.old == link_kind && change.new == link_kind;
         if change.kind == ChangeKind::Content && both_links {
             let (old, new) = (link(self.old, &change.path)?, link(self.new, &change.path)?);
             told.details.push(format!(
@@ -172,18 +173,18 @@ impl Trees<'_> {
             ));
         }
         let content = match change.kind {
-            ChangeKind::Content => is(&change.old, Kind::File),
+            ChangeKind::Content => change.old == Some(Kind::File),
             ChangeKind::Added | ChangeKind::Removed | ChangeKind::Type => self.whole_files,
             ChangeKind::Metadata | ChangeKind::Times => false,
         };
         if content {
             let (old, new) = (
-                self.content(self.old, change, &change.old)?,
-                self.content(self.new, change, &change.new)?,
+                self.content(self.old, change, before.as_ref())?,
+                self.content(self.new, change, after.as_ref())?,
             );
             match self.difference(&change.path, old, new) {
                 Difference::Unified(bytes) => told.diff = Some(TextDiff::new(bytes)),
-                Difference::Binary => told.details.push(sizes(change)),
+                Difference::Binary => told.details.push(sizes(before.as_ref(), after.as_ref())),
                 Difference::Same => {}
             }
         }
@@ -196,7 +197,7 @@ impl Trees<'_> {
         &self,
         root: &Path,
         change: &delta::Change,
-        meta: &Option<Meta>,
+        meta: Option<&Meta>,
     ) -> Result<Option<Vec<u8>>> {
         match meta {
             Some(meta) if meta.kind == Kind::File && meta.size > LONGEST_BYTES as u64 => Ok(None),
@@ -217,13 +218,21 @@ impl Trees<'_> {
     }
 }
 
+/// A path below a root; `join` of an empty one would add a slash, which follows a symlink.
+fn at(root: &Path, path: &Path) -> PathBuf {
+    match path.as_os_str().is_empty() {
+        true => root.to_path_buf(),
+        false => root.join(path),
+    }
+}
+
 fn link(root: &Path, path: &Path) -> Result<PathBuf> {
     Ok(file::read_link(&root.join(path))?)
 }
 
-fn sizes(change: &delta::Change) -> String {
-    let size = |meta: &Option<Meta>| meta.as_ref().map(|meta| units::size(meta.size));
-    match (size(&change.old), size(&change.new)) {
+fn sizes(old: Option<&Meta>, new: Option<&Meta>) -> String {
+    let size = |meta: Option<&Meta>| meta.map(|meta| units::size(meta.size));
+    match (size(old), size(new)) {
         (Some(old), Some(new)) => format!("no text, {old} -> {new}"),
         (Some(size), None) | (None, Some(size)) => format!("no text, {size}"),
         (None, None) => "no text".into(),
@@ -231,21 +240,21 @@ fn sizes(change: &delta::Change) -> String {
 }
 
 /// A change as the delta has it.
-fn of_delta(change: &delta::Change) -> Change {
+fn of_delta(change: &delta::Change, details: Vec<String>) -> Change {
     let name = [b"/", change.path.as_os_str().as_bytes()].concat();
     let word = match change.kind {
         ChangeKind::Content => "modified",
         other => other.as_str(),
     };
-    let mut told = Change::new(name, word, details(change));
-    told.before = change.old.as_ref().map(|meta| kind_word(meta.kind));
-    told.after = change.new.as_ref().map(|meta| kind_word(meta.kind));
+    let mut told = Change::new(name, word, details);
+    told.before = change.old.map(kind_word);
+    told.after = change.new.map(kind_word);
     told
 }
 
 /// What changed besides the content.
-fn details(change: &delta::Change) -> Vec<String> {
-    let (Some(old), Some(new)) = (&change.old, &change.new) else {
+fn details(change: &delta::Change, old: Option<&Meta>, new: Option<&Meta>) -> Vec<String> {
+    let (Some(old), Some(new)) = (old, new) else {
         return Vec::new();
     };
     if old.kind != new.kind {

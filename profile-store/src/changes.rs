@@ -9,7 +9,7 @@ use profile_db::ProfileFile;
 use profile_db::journal::{self, ChangeRow, FileType, Filter, Journal, Transaction};
 use profile_db::model::ProfileId;
 use profile_sys::file;
-use profile_sys::tree::{Kind, Meta};
+use profile_sys::tree::Kind;
 
 use crate::delta::{Change, ChangeKind};
 use crate::error::{Error, Result};
@@ -136,8 +136,8 @@ fn row(change: &Change, verdict: &Verdict) -> ChangeRow {
             ChangeKind::Content => journal::Change::Content,
             ChangeKind::Metadata | ChangeKind::Times => journal::Change::Metadata,
         },
-        before: change.old.as_ref().map(file_type),
-        after: change.new.as_ref().map(file_type),
+        before: change.old.map(file_type),
+        after: change.new.map(file_type),
         attribution: match verdict {
             Verdict::Attributed(reason) => Some(words(reason)),
             Verdict::ChangedMeanwhile => None,
@@ -145,8 +145,8 @@ fn row(change: &Change, verdict: &Verdict) -> ChangeRow {
     }
 }
 
-fn file_type(meta: &Meta) -> FileType {
-    match meta.kind {
+fn file_type(kind: Kind) -> FileType {
+    match kind {
         Kind::File => FileType::File,
         Kind::Directory => FileType::Directory,
         Kind::Symlink => FileType::Symlink,

@@ -23,7 +23,7 @@ use uuid::Uuid;
 pub use clone::{clone_file, clone_range};
 pub use counter::{highest_inode, raise_inode_counter};
 pub use make::{detect_content, make_filesystem};
-pub use send::send_without_data;
+pub use send::{SendStream, send_without_data};
 pub use size::{Extent, TreeExtents, TreeSize, tree_extents, tree_size};
 pub use subvolume::{
     SubvolumeInfo, create_subvolume, delete_subvolume, delete_subvolume_tree, is_read_only,

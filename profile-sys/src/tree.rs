@@ -5,12 +5,14 @@
 
 mod copy;
 mod data;
+mod directory;
 mod meta;
 mod place;
 mod root;
 mod whole;
 
 pub use copy::copy_entry;
+pub use directory::{Directory, Removed};
 pub use meta::{Kind, Meta, is_opaque, lstat, set_meta, xattrs};
 pub use root::Root;
 pub use whole::{CopiedTree, copy_tree};

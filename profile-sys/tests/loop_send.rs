@@ -77,7 +77,14 @@ fn loop_without_a_parent_everything_is_new() {
 fn loop_the_kernels_failure_is_an_error() {
     let pool = Pool::new(256);
     let (pre, _) = two_snapshots(&pool, 10);
-    let error = btrfs::send_without_data(&pool.at("live"), Some(&pre)).expect_err("it is writable");
+    let error = btrfs::send_without_data(&pool.at("live"), Some(&pre))
+        .expect("start")
+        .read_to_end(&mut Vec::new())
+        .expect_err("it is writable");
+    let error = error.into_inner().expect("our own error");
+    let error = error
+        .downcast_ref::<profile_sys::Error>()
+        .expect("our own error");
     assert_eq!(error.errno(), Some(libc::EPERM));
     assert!(
         btrfs::send_without_data(&pool.at("none"), None)
@@ -90,8 +97,9 @@ fn loop_the_kernels_failure_is_an_error() {
 fn loop_a_comparison_keeps_hold_of_no_snapshot() {
     let pool = Pool::new(256);
     let (pre, _) = two_snapshots(&pool, 10);
-    let stream = btrfs::send_without_data(&pre, None).expect("compare");
+    let mut stream = btrfs::send_without_data(&pre, None).expect("compare");
+    stream.read_exact(&mut [0; 4]).expect("it has begun");
+    drop(stream);
     // The kernel refuses this while a send uses the snapshot.
     btrfs::set_read_only(&pre, false).expect("no send is using it");
-    drop(stream);
 }

@@ -35,24 +35,25 @@ pub(super) fn compare(
         new,
         state,
         whole: HashSet::new(),
+        missing: [HashSet::new(), HashSet::new()],
         changes: BTreeMap::new(),
     };
     for (path, touch) in &touched.paths {
         if let Some(relative) = in_upper(path) {
             let whole = comparison.is_whole(relative, touch)?;
-            comparison.touched(relative, whole)?;
+            comparison.touched(relative, whole, Some(touch))?;
         }
     }
     for renamed in &touched.renamed {
         for path in [&renamed.from, &renamed.to] {
             if let Some(relative) = in_upper(path) {
-                comparison.touched(relative, true)?;
+                comparison.touched(relative, true, None)?;
             }
         }
     }
     for path in &touched.only_times {
         if let Some(relative) = in_upper(path) {
-            comparison.touched(relative, false)?;
+            comparison.touched(relative, false, None)?;
         }
     }
     Ok(comparison.changes.into_values().collect())
@@ -64,6 +65,9 @@ struct Comparison<'a> {
     state: &'a [StatePath],
     /// Directories below which everything has been compared.
     whole: HashSet<PathBuf>,
+    /// Paths that the old tree does not have, and those of the new one: nothing is below them, and
+    /// a package's thousand files need not be looked for one by one.
+    missing: [HashSet<PathBuf>; 2],
     changes: BTreeMap<PathBuf, Change>,
 }
 
@@ -76,20 +80,30 @@ impl Comparison<'_> {
     fn is_whole(&self, relative: &Path, touch: &Touch) -> Result<bool> {
         let replaced = touch.before && touch.after && touch.created.is_some();
         let whiteout = touch.created == Some(Created::Whiteout);
-        if touch.opaque.is_some() || replaced || whiteout {
-            return Ok(true);
-        }
         let went = touch.before && !touch.after;
         let upper = join(&self.old.profile.join(UPPER), relative);
-        Ok(went && file::exists(&upper)? && tree::is_opaque(&upper)?)
+        let hid = touch.opaque.is_some()
+            || replaced
+            || whiteout
+            || (went && file::exists(&upper)? && tree::is_opaque(&upper)?);
+        // overlayfs marks a new directory although there is nothing to hide.
+        Ok(hid && self.base_has_directory(relative)?)
     }
 
     /// Compares a path that the stream names.
-    fn touched(&mut self, relative: &Path, whole: bool) -> Result<()> {
+    fn touched(&mut self, relative: &Path, whole: bool, touch: Option<&Touch>) -> Result<()> {
         if relative.ancestors().any(|above| self.whole.contains(above)) {
             return Ok(());
         }
-        self.compare(relative, whole)
+        let came = touch.and_then(|touch| self.came(relative, touch));
+        match came {
+            Some(kind) if !state_paths::covers(self.state, relative) => {
+                self.add(relative, ChangeKind::Added, None, Some(kind));
+                Ok(())
+            }
+            Some(_) => Ok(()),
+            None => self.compare(relative, whole),
+        }
     }
 
     /// Compares one path; with `whole`, also all that is below a directory.
@@ -97,8 +111,9 @@ impl Comparison<'_> {
         if state_paths::covers(self.state, relative) {
             return Ok(());
         }
-        let old = lstat(self.old.merged, relative)?;
-        let new = lstat(self.new.merged, relative)?;
+        let [missing_old, missing_new] = &mut self.missing;
+        let old = lstat_below(self.old.merged, relative, missing_old)?;
+        let new = lstat_below(self.new.merged, relative, missing_new)?;
         let (in_old, in_new) = (is_directory(old.as_ref()), is_directory(new.as_ref()));
         let below = match (in_old, in_new) {
             (false, false) => false,
@@ -155,14 +170,40 @@ impl Comparison<'_> {
                 }
             }
         };
+        let kind_of = |meta: Option<Meta>| meta.map(|meta| meta.kind);
+        self.add(relative, kind, kind_of(old), kind_of(new));
+        Ok(())
+    }
+
+    fn add(&mut self, relative: &Path, kind: ChangeKind, old: Option<Kind>, new: Option<Kind>) {
+        let path = relative.to_path_buf();
         let change = Change {
-            path: relative.to_path_buf(),
+            path: path.clone(),
             kind,
             old,
             new,
         };
-        self.changes.insert(relative.to_path_buf(), change);
-        Ok(())
+        self.changes.insert(path, change);
+    }
+
+    /// What a path is that the stream says came into being where the old tree has not even the
+    /// directory: most of what a package brings, which then needs no look. `None` where a look is
+    /// needed.
+    fn came(&self, relative: &Path, touch: &Touch) -> Option<Kind> {
+        let kind = match touch.created? {
+            Created::File => Kind::File,
+            Created::Symlink => Kind::Symlink,
+            Created::Fifo => Kind::Fifo,
+            Created::Socket => Kind::Socket,
+            // Below a directory there may be more, of a whiteout or a link is not told what it is.
+            Created::Directory | Created::Whiteout | Created::Device | Created::Link => {
+                return None;
+            }
+        };
+        // One of overlayfs's attributes may make something else of it.
+        let plain = touch.after && !touch.before && !touch.xattrs && touch.opaque.is_none();
+        let [missing_old, _] = &self.missing;
+        (plain && missing_old.contains(relative.parent()?)).then_some(kind)
     }
 }
 
@@ -172,6 +213,26 @@ fn lstat(root: &Path, relative: &Path) -> Result<Option<Meta>> {
         return Ok(tree::lstat(root)?);
     }
     Ok(tree::lstat(&root.join(relative))?)
+}
+
+/// As [`lstat`], without a look where the directory is known to be `missing`; adds to that what is
+/// missing itself.
+fn lstat_below(
+    root: &Path,
+    relative: &Path,
+    missing: &mut HashSet<PathBuf>,
+) -> Result<Option<Meta>> {
+    let below_nothing = relative
+        .parent()
+        .is_some_and(|parent| missing.contains(parent));
+    let meta = match below_nothing {
+        true => None,
+        false => lstat(root, relative)?,
+    };
+    if meta.is_none() {
+        missing.insert(relative.to_path_buf());
+    }
+    Ok(meta)
 }
 
 fn is_directory(meta: Option<&Meta>) -> bool {

@@ -14,7 +14,7 @@ pub mod touched;
 use std::path::{Path, PathBuf};
 
 use profile_sys::btrfs;
-use profile_sys::tree::Meta;
+use profile_sys::tree::Kind;
 
 pub use compare::differs;
 pub use touched::Touched;
@@ -63,9 +63,9 @@ pub struct Change {
     /// How it changed.
     pub kind: ChangeKind,
     /// What stood there before.
-    pub old: Option<Meta>,
+    pub old: Option<Kind>,
     /// What stands there afterwards.
-    pub new: Option<Meta>,
+    pub new: Option<Kind>,
 }
 
 /// The difference of two merged trees, in the order of the paths.

@@ -52,17 +52,14 @@ pub fn judge(
         .changes
         .iter()
         .zip(&absolute)
-        .map(|(change, path)| {
-            let side = change.new.as_ref().or(change.old.as_ref());
-            ChangedPath {
-                path,
-                change: match change.kind {
-                    ChangeKind::Added => ChangeWord::Added,
-                    ChangeKind::Removed => ChangeWord::Removed,
-                    _ => ChangeWord::Modified,
-                },
-                directory: side.is_some_and(|meta| meta.kind == Kind::Directory),
-            }
+        .map(|(change, path)| ChangedPath {
+            path,
+            change: match change.kind {
+                ChangeKind::Added => ChangeWord::Added,
+                ChangeKind::Removed => ChangeWord::Removed,
+                _ => ChangeWord::Modified,
+            },
+            directory: change.new.or(change.old) == Some(Kind::Directory),
         })
         .collect();
     Ok(attribution.judge(&changed))

@@ -155,11 +155,7 @@ pub(super) fn sort(
 /// came and went in it, as every package manager makes them, are the transaction's unless somebody
 /// else changed something in it.
 fn is_ours(change: &Change, foreign: &HashSet<&Path>) -> bool {
-    let is_directory = change
-        .new
-        .as_ref()
-        .is_some_and(|meta| meta.kind == Kind::Directory);
-    is_directory && !foreign.contains(change.path.as_path())
+    change.new == Some(Kind::Directory) && !foreign.contains(change.path.as_path())
 }
 
 fn conflict(change: &Change, obstacle: Obstacle) -> Conflict {

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use profile_sys::tree::{Kind, Meta};
+use profile_sys::tree::Kind;
 
 use super::*;
 
@@ -22,33 +22,18 @@ impl Present for World {
     }
 }
 
-fn meta() -> Meta {
-    Meta {
-        kind: Kind::File,
-        mode: 0o644,
-        uid: 0,
-        gid: 0,
-        size: 1,
-        mtime_ns: 0,
-        rdev: 0,
-        nlink: 1,
-        ino: 1,
-        dev: 1,
-    }
-}
-
 fn change(path: &str, kind: ChangeKind) -> Change {
     Change {
         path: path.into(),
         kind,
-        old: (kind != ChangeKind::Added).then(meta),
-        new: (kind != ChangeKind::Removed).then(meta),
+        old: (kind != ChangeKind::Added).then_some(Kind::File),
+        new: (kind != ChangeKind::Removed).then_some(Kind::File),
     }
 }
 
 fn make_directory(change: &mut Change) {
     for side in change.old.iter_mut().chain(&mut change.new) {
-        side.kind = Kind::Directory;
+        *side = Kind::Directory;
     }
 }
 

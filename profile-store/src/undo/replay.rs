@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use profile_sys::tree::{Kind, Meta, Root};
+use profile_sys::tree::{Directory, Kind, Meta, Removed, Root};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -54,10 +54,23 @@ pub fn replay(
     };
     let total = paths.len() as u64;
     let mut wanted = Vec::with_capacity(paths.len());
-    // Children stand behind their parents, so backwards is deepest first.
+    // Children stand behind their parents, so backwards is deepest first, and entries of one
+    // directory mostly come one after the other.
+    let mut open = OpenDirectories::default();
     for path in paths.iter().rev() {
-        let meta = view.lstat(path)?;
-        replay.clear(path, meta.as_ref())?;
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            // The root of the tree: it never goes.
+            wanted.push((path, view.lstat(path)?));
+            continue;
+        };
+        let (before, present) = open.at(&view, &target, parent)?;
+        let meta = match before {
+            Some(directory) => directory.lstat(name)?,
+            None => None,
+        };
+        if let Some(present) = present {
+            replay.clear(path, present, name, meta.as_ref())?;
+        }
         wanted.push((path, meta));
     }
     wanted.reverse();
@@ -86,6 +99,33 @@ pub fn replay(
     Ok(replay.done)
 }
 
+/// The directory that was asked for last, in both trees, kept open: most entries have their
+/// neighbour's.
+#[derive(Debug, Default)]
+struct OpenDirectories {
+    path: Option<PathBuf>,
+    view: Option<Directory>,
+    target: Option<Directory>,
+}
+
+impl OpenDirectories {
+    /// The directory `path` in the view and in the target, where they have it.
+    fn at(
+        &mut self,
+        view: &Root,
+        target: &Root,
+        path: &Path,
+    ) -> Result<(Option<&Directory>, Option<&Directory>)> {
+        if self.path.as_deref() != Some(path) {
+            self.path = None;
+            self.view = view.directory(path)?;
+            self.target = target.directory(path)?;
+            self.path = Some(path.to_path_buf());
+        }
+        Ok((self.view.as_ref(), self.target.as_ref()))
+    }
+}
+
 struct Replay<'a> {
     view: &'a Root,
     target: &'a Root,
@@ -96,30 +136,37 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     /// Removes what stands at `path` unless the entry that comes can replace it in one step.
-    fn clear(&mut self, path: &Path, wanted: Option<&Meta>) -> Result<()> {
-        let Some(present) = self.target.lstat(path)? else {
-            return Ok(());
-        };
-        let is_directory = present.kind == Kind::Directory;
-        match wanted {
+    fn clear(
+        &mut self,
+        path: &Path,
+        directory: &Directory,
+        name: &OsStr,
+        wanted: Option<&Meta>,
+    ) -> Result<()> {
+        if let Some(wanted) = wanted {
+            let Some(present) = directory.lstat(name)? else {
+                return Ok(());
+            };
             // A file or symlink is replaced by a rename, a directory gets other metadata.
-            Some(wanted) if (wanted.kind == Kind::Directory) == is_directory => return Ok(()),
-            _ => {}
-        }
-        match self.target.remove(path) {
-            Ok(()) => {
-                if wanted.is_none() {
-                    self.done.removed += 1;
-                }
-                Ok(())
+            if (wanted.kind == Kind::Directory) == (present.kind == Kind::Directory) {
+                return Ok(());
             }
+        }
+        match (directory.remove(name)?, wanted) {
+            (Removed::Entry, None) => self.done.removed += 1,
+            (Removed::Entry, Some(_)) | (Removed::Nothing, _) => {}
             // Somebody else's file stands in it: the directory stays, and is told.
-            Err(error) if is_directory && wanted.is_none() && is_not_empty(&error) => {
-                self.done.kept_directories.push(PathText::from(path));
-                Ok(())
+            (Removed::NotEmpty, None) => self.done.kept_directories.push(PathText::from(path)),
+            (Removed::NotEmpty, Some(_)) => {
+                return Err(profile_sys::Error::Io {
+                    verb: "remove directory",
+                    path: self.target.path().join(path),
+                    source: std::io::ErrorKind::DirectoryNotEmpty.into(),
+                }
+                .into());
             }
-            Err(error) => Err(error.into()),
         }
+        Ok(())
     }
 
     /// Makes `path` what it is in the view.
@@ -157,9 +204,4 @@ impl Replay<'_> {
 /// merged view hides them anyway (tech.md section 1.2).
 fn is_overlay_note(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b"trusted.overlay.")
-}
-
-fn is_not_empty(error: &profile_sys::Error) -> bool {
-    // ENOTEMPTY, or EEXIST, which rmdir(2) may give instead.
-    matches!(error.errno(), Some(39 | 17))
 }

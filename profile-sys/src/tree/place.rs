@@ -88,7 +88,7 @@ impl<'a> Place<'a> {
 /// An inode: whatever happens to its name, this stays what it was.
 #[derive(Debug)]
 pub(super) struct Handle {
-    fd: OwnedFd,
+    fd: File,
     shown: PathBuf,
 }
 
@@ -99,7 +99,7 @@ impl Handle {
         let fd = openat(place.parent, place.name.as_os_str(), flags, Mode::empty())
             .map_err(place.failed("open"))?;
         Ok(Self {
-            fd,
+            fd: fd.into(),
             shown: place.shown.clone(),
         })
     }
@@ -107,7 +107,7 @@ impl Handle {
     /// The inode of an open file.
     pub(super) fn of(file: File, shown: &Path) -> Self {
         Self {
-            fd: file.into(),
+            fd: file,
             shown: shown.to_owned(),
         }
     }
@@ -130,7 +130,9 @@ impl Handle {
     }
 
     pub(super) fn meta(&self) -> Result<Meta> {
-        std::fs::metadata(self.path())
+        // Of the descriptor itself: O_PATH allows that (open(2)).
+        self.fd
+            .metadata()
             .map(|meta| Meta::from(&meta))
             .map_err(self.failed("examine"))
     }

@@ -11,6 +11,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::linkat;
 
 use super::copy::copy;
+use super::directory::Directory;
 use super::meta::{Kind, Meta};
 use super::place::{Handle, Place};
 use crate::{Error, Result, fault, file};
@@ -86,6 +87,16 @@ impl Root {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        let parent = self.open_below(above).map_err(failed)?;
+        Ok(Reached {
+            parent,
+            name: name.to_owned(),
+            shown,
+        })
+    }
+
+    /// Opens a directory of the tree.
+    fn open_below(&self, relative: &Path) -> nix::Result<OwnedFd> {
         let how = OpenHow::new()
             .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
             .resolve(
@@ -93,12 +104,26 @@ impl Root {
                     | ResolveFlag::RESOLVE_NO_SYMLINKS
                     | ResolveFlag::RESOLVE_NO_XDEV,
             );
-        let parent = openat2(&self.fd, above, how).map_err(failed)?;
-        Ok(Reached {
-            parent,
-            name: name.to_owned(),
-            shown,
-        })
+        openat2(&self.fd, relative, how)
+    }
+
+    /// A directory of the tree, to be kept for several of its entries; the empty path is the top. `None` when
+    /// no directory has this name in the physical tree.
+    ///
+    /// # Errors
+    /// When it is there and cannot be opened.
+    pub fn directory(&self, relative: &Path) -> Result<Option<Directory>> {
+        let below = match relative.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => relative,
+        };
+        let shown = self.path.join(relative);
+        match self.open_below(below) {
+            Ok(fd) => Ok(Some(Directory::new(fd, shown))),
+            // On the way is a symlink, or a file: then nothing has this name.
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => Ok(None),
+            Err(error) => Err(Error::io("reach", shown, error)),
+        }
     }
 
     /// What an entry is, `None` when nothing has this name or a directory on the way is missing.
