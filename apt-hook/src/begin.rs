@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use profile_store::Error;
-use profile_store::transaction::{self, Request, Started, materialise};
+use profile_store::transaction::{self, Request, Started, covered};
 
 use crate::hook::Work;
 use crate::policy::Verdict;
@@ -20,10 +20,13 @@ pub fn begin(work: &Work<'_>) -> Result<Verdict, Error> {
         kind: work.hook.kind(),
         now: work.hook.now,
         switched_off: work.hook.switched_off.as_deref(),
+        // This hook runs where the merged tree is mounted.
+        merged: Path::new("/"),
         required: work.hook.stops(),
     };
-    finish_preparations(work)?;
     let started = transaction::begin(&work.world, &work.journal, work.lock.as_ref(), &request)?;
+    // Only a shortcut for the trigger: without it the journal tells the same.
+    let _ = covered::mark(&work.caller.owner);
     Ok(match started {
         Started::Begun(_) | Started::Joined(_) | Started::SwitchedOff(_) => Verdict::Fine,
         Started::Unprotected(number, error) => {
@@ -35,16 +38,4 @@ pub fn begin(work: &Work<'_>) -> Result<Verdict, Error> {
             Verdict::Failed
         }
     })
-}
-
-/// Finishes what an earlier hook prepared and a power cut left half-way: this hook is where the
-/// merged tree is mounted. Not while another command is at work, which may be doing it.
-fn finish_preparations(work: &Work<'_>) -> Result<(), Error> {
-    if work.lock.is_none() {
-        return Ok(());
-    }
-    for pending in materialise::pending(&work.world, &work.journal)? {
-        materialise::finish(&work.journal, &pending, Path::new("/"))?;
-    }
-    Ok(())
 }

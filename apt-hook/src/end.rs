@@ -1,7 +1,7 @@
 //! After a change: the snapshot, what happened, how it went.
 
 use profile_store::Error;
-use profile_store::transaction::{self, Finished};
+use profile_store::transaction::{self, Finished, covered};
 
 use crate::hook::Work;
 use crate::policy::Verdict;
@@ -22,6 +22,8 @@ pub fn end(work: &Work<'_>) -> Result<Verdict, Error> {
         hook.kind(),
         hook.now,
     )?;
+    // A run that goes on marks itself again with its next commit.
+    let _ = covered::unmark(&work.caller.owner);
     Ok(match finished {
         Finished::NothingToDo
         | Finished::Dropped(_)

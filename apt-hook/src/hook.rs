@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use profile_db::journal::{Journal, TransactionKind};
 use profile_db::model::Time;
-use profile_store::pool::PoolLock;
+use profile_store::pool::{JOURNAL_WAIT, PoolLock};
 use profile_store::transaction::front_end::Started;
 use profile_store::transaction::notes::{self, About, Note};
 use profile_store::transaction::{Asker, Caller, World, rows};
@@ -14,9 +14,6 @@ use profile_sys::deadline::{self, Ended};
 use crate::mode::Mode;
 use crate::policy::{self, Policy, Verdict};
 use crate::say;
-
-/// How long a later hook of a change waits for a journal that the first could not use.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// One call of a hook, in a profile.
 #[derive(Debug)]
@@ -82,19 +79,16 @@ impl Hook {
         };
         let told = !self.begins()
             && notes::tells_of(Some(pool.layout()), &self.session.profile, &caller.owner);
-        let journal = match told {
-            // The first hook has waited already.
-            true => rows::journal_within(&pool, PATIENCE),
-            false => pool.journal(),
-        };
-        let outcome = journal.and_then(|journal| {
+        // A hook does not wait for another command: what needs the lock is left to the next one.
+        let lock = pool.lock_within(Duration::ZERO).ok();
+        let wait = if told { rows::PATIENCE } else { JOURNAL_WAIT };
+        let outcome = rows::journal_within(&pool, wait).and_then(|journal| {
             let work_on = Work {
                 hook: self,
                 caller,
                 world: World::of_session(&pool, &self.session),
                 journal,
-                // A hook does not wait for another command: what needs the lock is left to the next one.
-                lock: pool.lock_within(Duration::ZERO).ok(),
+                lock,
             };
             work(&work_on)
         });

@@ -152,7 +152,7 @@ fn perform(hook: &Hook) -> Verdict {
             Verdict::Failed
         }
         Mode::Plan => match read_plan() {
-            Ok(plan) => hook.with_journal(&caller, |work| prepare::of_plan(work, &plan)),
+            Ok(plan) => prepare::of_plan(hook, &caller, &plan),
             Err(reason) => {
                 say::warn(
                     &format!("the plan of this change was not recorded: {reason}"),

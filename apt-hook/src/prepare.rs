@@ -7,43 +7,59 @@ use std::path::{Path, PathBuf};
 use profile_store::Error;
 use profile_store::transaction::materialise::{self, Site};
 use profile_store::transaction::package_state::PackageState;
-use profile_store::transaction::{self, Planned};
+use profile_store::transaction::{self, Caller, Planned};
 
 use crate::archive::{self, Archive};
-use crate::hook::Work;
+use crate::hook::{Hook, Work};
 use crate::policy::Verdict;
 use crate::protocol::{Direction, Plan, Step, Version};
 use crate::say;
 
 /// Records apt's plan and prepares for its archives. A plan for another root takes the transaction
 /// back: nothing of this profile will change.
-///
-/// # Errors
-///
-/// The journal cannot be read or written.
-pub fn of_plan(work: &Work<'_>, plan: &Plan) -> Result<Verdict, Error> {
+pub fn of_plan(hook: &Hook, caller: &Caller, plan: &Plan) -> Verdict {
     if is_elsewhere(plan) {
-        transaction::plan::cancel(&work.world, &work.journal, work.caller)?;
-        return Ok(Verdict::Fine);
+        return hook.with_journal(caller, |work| {
+            transaction::plan::cancel(&work.world, &work.journal, work.caller)?;
+            Ok(Verdict::Fine)
+        });
     }
     let planned: Vec<Planned> = plan.steps.iter().filter_map(planned).collect();
-    transaction::plan(&work.world, &work.journal, work.caller, &planned)?;
+    let paths = unpacked(plan);
+    std::thread::scope(|scope| {
+        // Meanwhile: dpkg-deb needs longer than the journal, and nothing of it.
+        let reading = scope.spawn(|| readable(&paths));
+        hook.with_journal(caller, |work| {
+            transaction::plan(&work.world, &work.journal, work.caller, &planned)?;
+            match reading.join() {
+                Ok(archives) => materialise_for(work, &archives),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    })
+}
+
+/// The archives that a plan unpacks.
+fn unpacked(plan: &Plan) -> Vec<PathBuf> {
     // What is unpacked again in the same version stands there already.
     let changing = plan
         .steps
         .iter()
         .filter(|step| step.direction != Some(Direction::Same));
-    let paths: Vec<PathBuf> = changing
+    changing
         .filter_map(|step| match &step.step {
             Step::Unpack { archive } => Some(archive.clone()),
             Step::Configure | Step::Remove => None,
         })
-        .collect();
-    let archives: Vec<Archive> = archive::read_all(&paths)
+        .collect()
+}
+
+/// What is in those of the archives that can be read; one that cannot stops dpkg by itself.
+fn readable(paths: &[PathBuf]) -> Vec<Archive> {
+    archive::read_all(paths)
         .into_iter()
         .filter_map(Result::ok)
-        .collect();
-    materialise_for(work, &archives)
+        .collect()
 }
 
 /// Records what a bare dpkg will do with its archives, and prepares for them.
@@ -52,11 +68,7 @@ pub fn of_plan(work: &Work<'_>, plan: &Plan) -> Result<Verdict, Error> {
 ///
 /// The journal or dpkg's status cannot be read, or the journal not be written.
 pub fn of_archives(work: &Work<'_>, paths: &[PathBuf]) -> Result<Verdict, Error> {
-    // One that cannot be read stops dpkg by itself.
-    let archives: Vec<Archive> = archive::read_all(paths)
-        .into_iter()
-        .filter_map(Result::ok)
-        .collect();
+    let archives = readable(paths);
     if archives.is_empty() {
         return Ok(Verdict::Fine);
     }

@@ -67,7 +67,7 @@ impl Drop for Guard<'_> {
 impl Journal {
     /// The connection, made when there is none.
     pub(super) fn connection(&self, verb: &'static str) -> Result<Guard<'_>> {
-        if self.uses.get() == 0 {
+        if self.uses.get() == 0 && !self.kept.take() {
             let (connection, _) = connect(verb, &self.path, self.access, self.busy)?;
             self.connection.replace(Some(connection));
             self.durability.set(Durability::Durable);

@@ -71,6 +71,8 @@ pub struct Journal {
     connection: RefCell<Option<Connection>>,
     /// How many calls, one inside the other, use it.
     uses: Cell<usize>,
+    /// Whether the connection that opened it is still there, for the first use.
+    kept: Cell<bool>,
     path: PathBuf,
     access: Access,
     busy: Duration,

@@ -36,11 +36,22 @@ impl Journal {
     /// features this version does not know. No lock is kept: between calls
     /// others may use the journal.
     pub fn open(path: &Path, access: Access, busy: Duration) -> Result<Self> {
+        let journal = Self::open_in_use(path, access, busy)?;
+        journal.kept.set(false);
+        journal.connection.take();
+        Ok(journal)
+    }
+
+    /// As [`Journal::open`], with the connection kept for the first use, which saves making it twice.
+    ///
+    /// Others wait from now until that use has ended: it must follow at once.
+    pub fn open_in_use(path: &Path, access: Access, busy: Duration) -> Result<Self> {
         look(path, busy)?;
         let (connection, format) = connect(VERB, path, access, busy)?;
         let mut journal = Self {
             connection: RefCell::new(Some(connection)),
             uses: Cell::new(0),
+            kept: Cell::new(true),
             path: path.into(),
             access,
             busy,
@@ -52,7 +63,6 @@ impl Journal {
             journal.format = journal.migrate()?;
         }
         journal.pool = journal.read_pool()?;
-        journal.connection.take();
         Ok(journal)
     }
 

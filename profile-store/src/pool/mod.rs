@@ -31,7 +31,7 @@ const FILE_LIMIT_BYTES: u64 = 1024 * 1024;
 /// How long a command waits for another one's change to end.
 pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// How long a journal statement waits for another process's write.
-const JOURNAL_WAIT: Duration = Duration::from_secs(5);
+pub const JOURNAL_WAIT: Duration = Duration::from_secs(5);
 
 /// An open pool: its top level is mounted in this process's own namespace.
 #[derive(Debug)]

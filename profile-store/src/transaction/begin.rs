@@ -1,5 +1,7 @@
 //! The beginning of a transaction: the row, then the snapshot.
 
+use std::path::Path;
+
 use profile_db::journal::{
     Durability, Finish, Journal, NewTransaction, Outcome as Ended, Transaction, TransactionKind,
 };
@@ -9,7 +11,7 @@ use profile_db::state::State;
 use super::caller::Caller;
 use super::front_end::Grouping;
 use super::reconcile::drop_row;
-use super::{World, catch_up, package_state, reason, reserve, rows, snapshots};
+use super::{World, catch_up, materialise, package_state, reason, reserve, rows, snapshots};
 use crate::error::{Error, Result};
 use crate::pool::PoolLock;
 
@@ -27,6 +29,8 @@ pub struct Request<'a> {
     pub now: Time,
     /// Why no snapshot is wanted, when none is.
     pub switched_off: Option<&'a str>,
+    /// Where the profile's merged tree is mounted.
+    pub merged: &'a Path,
     /// The change does not happen without a snapshot: then it leaves no row either.
     pub required: bool,
 }
@@ -103,6 +107,13 @@ fn enter(
     lock: Option<&PoolLock>,
     request: &Request<'_>,
 ) -> Result<Entered> {
+    // What an earlier hook prepared and a power cut left half-way. Not while another command is at
+    // work, which may be doing it.
+    if lock.is_some() {
+        for pending in materialise::pending(world, journal)? {
+            materialise::finish(journal, &pending, request.merged)?;
+        }
+    }
     if let Some(row) = rows::going_on(world, journal, &request.caller.owner)? {
         if let Some(started) = join(world, journal, &row, request)? {
             return Ok(Entered::Settled(started));

@@ -27,7 +27,7 @@ pub fn packages(
     planned: &[PackageChange],
 ) -> Result<Outcome> {
     let before = PackageState::read(pre, &world.base_path(&row.base))?;
-    let after = PackageState::read(post, &world.base_path(&world.base))?;
+    let after = PackageState::read_recent(post, &world.subvolume(), &world.base_path(&world.base))?;
     let history = history::entry(world, row)?;
     Ok(outcome(row, &before, &after, planned, history.as_ref()))
 }

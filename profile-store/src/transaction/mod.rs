@@ -21,6 +21,7 @@ pub mod begin;
 pub mod bookkeeping;
 pub mod caller;
 pub mod catch_up;
+pub mod covered;
 mod escape;
 pub mod finish;
 pub mod front_end;

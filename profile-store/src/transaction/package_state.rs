@@ -65,6 +65,21 @@ impl PackageState {
         })
     }
 
+    /// The state in a snapshot that was made a moment ago of the profile subvolume `present`, whose
+    /// files are still in memory, unlike the snapshot's.
+    ///
+    /// # Errors
+    ///
+    /// As [`PackageState::read`].
+    pub fn read_recent(snapshot: &Path, present: &Path, base: &Path) -> Result<Self> {
+        let state = Self::read(present, base);
+        // After the reading: what was read is the snapshot's if it has not changed until now.
+        match unchanged(snapshot, present, base)? {
+            true => state,
+            false => Self::read(snapshot, base),
+        }
+    }
+
     /// As conffile-diff compares it.
     pub fn side(&self) -> Side<'_> {
         Side {
@@ -133,8 +148,8 @@ impl PackageState {
     }
 }
 
-/// Whether both databases, in `profile` and in `other`, are, by inode, size and times, the same files in two states of a profile:
-/// a snapshot keeps all of these, and dpkg and apt replace the files when they write.
+/// Whether the databases in two states of one profile are the same files, by inode, size and time: a
+/// snapshot keeps all of these, and dpkg and apt replace the files when they write.
 ///
 /// # Errors
 ///
@@ -307,6 +322,32 @@ mod tests {
             diff(&[change("c", Some("1")), change("b", None), change("c", None)]),
             []
         );
+    }
+
+    #[test]
+    fn a_recent_snapshot_is_read_from_the_present_only_while_that_is_the_same() {
+        let top = tempfile::tempdir().unwrap();
+        let (present, snapshot) = (top.path().join("present"), top.path().join("snapshot"));
+        let base = Path::new("/nonexistent");
+        let names = |snapshot: &Path| {
+            let state = PackageState::read_recent(snapshot, &present, base).unwrap();
+            let packages = state.status.packages();
+            packages.iter().map(|p| p.name.clone()).collect::<Vec<_>>()
+        };
+        put(&present.join("upper"), STATUS, &stanza("a", "installed"));
+        // The same inode, as in a snapshot.
+        fs::create_dir_all(snapshot.join("upper/var/lib/dpkg")).unwrap();
+        let of_snapshot = snapshot.join("upper").join(STATUS);
+        fs::hard_link(present.join("upper").join(STATUS), &of_snapshot).unwrap();
+        assert_eq!(names(&snapshot), ["a"]);
+        // dpkg replaces the file; the snapshot keeps the former one.
+        fs::remove_file(present.join("upper").join(STATUS)).unwrap();
+        put(&present.join("upper"), STATUS, &stanza("b", "installed"));
+        assert_eq!(names(&snapshot), ["a"]);
+        // What stands there now cannot even be parsed.
+        put(&present.join("upper"), STATUS, "Package: b\n broken");
+        fs::write(present.join("upper").join(STATUS), b"\xff\n:").unwrap();
+        assert_eq!(names(&snapshot), ["a"]);
     }
 
     #[test]

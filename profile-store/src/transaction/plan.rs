@@ -42,6 +42,15 @@ pub fn plan(
     caller: &Caller,
     packages: &[Planned],
 ) -> Result<Option<TransactionNumber>> {
+    rows::held(journal, |journal| merge(world, journal, caller, packages))
+}
+
+fn merge(
+    world: &World<'_>,
+    journal: &Journal,
+    caller: &Caller,
+    packages: &[Planned],
+) -> Result<Option<TransactionNumber>> {
     let Some(row) = rows::going_on(world, journal, &caller.owner)? else {
         return Ok(None);
     };

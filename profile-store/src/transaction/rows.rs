@@ -17,13 +17,18 @@ use crate::pool::Pool;
 /// others began meanwhile.
 const RECENT: usize = 16;
 
-/// Opens the journal for writing; no call waits longer than `wait` for another process.
+/// How long a hook after the first one, or the trigger, waits for another process that has the journal:
+/// the first has waited already, or recorded what there is to record.
+pub const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Opens the journal for writing, for a use that follows at once ([`Journal::open_in_use`]); no call
+/// waits longer than `wait` for another process.
 ///
 /// # Errors
 ///
 /// As [`crate::Pool::journal`].
 pub fn journal_within(pool: &Pool, wait: Duration) -> Result<Journal> {
-    Ok(Journal::open(
+    Ok(Journal::open_in_use(
         &pool.layout().journal(),
         Access::ReadWrite,
         wait,

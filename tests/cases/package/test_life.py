@@ -2,7 +2,7 @@
 
 import os
 
-from lib import expect
+from lib import expect, session
 
 
 def _apt_works(pool):
@@ -73,6 +73,23 @@ def test_the_trigger_runs_after_a_change_by_bare_dpkg(t):
     answer = pool.run("dev", "dpkg", "-i", "/opt/fpt/repo/fpt-conf_1_all.deb")
     expect.status(answer, 0)
     expect.contains(answer.text, "Processing triggers for flipper-profile")
+
+
+def test_the_trigger_is_told_what_the_hooks_record_and_no_more(t):
+    """The hooks leave word for as long as they are at work; a dpkg past them is noted all the same."""
+    pool = t.pool("mini")
+    covered = "ls /run/flipper-profile/covered 2>/dev/null | wc -l"
+    with session.inside(pool) as inside:
+        inside.say(f"apt-get -q -y -o DPkg::Pre-Install-Pkgs::probe='cat > /dev/null; {covered} > /srv/within' install fpt-hello=1")
+        expect.equal(inside.say("cat /srv/within").strip(), "1", "words left within a change")
+        expect.equal(inside.say(covered).strip(), "0", "words left after it")
+        # Word of another process says nothing of this one.
+        inside.say("touch /run/flipper-profile/covered/1-2-3; mv /etc/dpkg/dpkg.cfg.d/flipper-profile /srv/")
+        inside.say("dpkg -i /opt/fpt/repo/fpt-conf_1_all.deb; mv /srv/flipper-profile /etc/dpkg/dpkg.cfg.d/")
+        with pool.top() as top:
+            expect.equal(len(os.listdir(f"{top}/@flipper/notes")), 1, "notes of the dpkg that no hook saw")
+        inside.say("apt-get -q -y purge fpt-hello")
+    expect.equal([len(pool.ok("-p", "dev", "show", str(r["number"]))["packages"]) for r in pool.history()[:3]], [1, 1, 1])
 
 
 def test_the_programs_are_where_the_hooks_look(t):

@@ -224,6 +224,29 @@ fn between_calls_nothing_is_locked_and_inside_one_everything_is() {
 }
 
 #[test]
+fn an_opening_in_use_keeps_the_lock_until_its_first_use_has_ended() {
+    let place = Place::new().reopen();
+    let n = place.begin();
+    let opened = || Journal::open_in_use(&place.path(), Access::ReadWrite, BUSY).unwrap();
+    let first = opened();
+    assert!(place.journal.transaction(n).unwrap_err().is_locked());
+    first
+        .hold(|first| {
+            first.set_command(n, "first")?;
+            assert!(place.journal.transaction(n).unwrap_err().is_locked());
+            first.set_command(n, "still first")
+        })
+        .unwrap();
+    assert_eq!(place.journal.transaction(n).unwrap().command, "still first");
+    // And as any other from then on.
+    first.set_command(n, "again").unwrap();
+    assert_eq!(place.journal.transaction(n).unwrap().command, "again");
+    // One that is never used gives the lock back with itself.
+    drop(opened());
+    assert!(place.journal.transaction(n).is_ok());
+}
+
+#[test]
 fn nothing_is_mapped_into_memory() {
     let place = Place::new().reopen();
     place.begin();
