@@ -93,6 +93,11 @@ fn former_profiles(
     let layout = pool.layout();
     let mut kept: Vec<ProfileId> = profile::all(pool)?.into_iter().map(|(id, _)| id).collect();
     for name in file::list(&layout.trash())? {
+        let number: Option<TransactionNumber> = name.to_str().and_then(|text| text.parse().ok());
+        // It is still there when nothing is to be deleted.
+        if number.is_some_and(|number| collected.trash.contains(&number)) {
+            continue;
+        }
         let trashed = layout.trash().join(&name).join(STAGED_PROFILE);
         if file::exists(&trashed)? {
             kept.push(profile::read_file(&trashed)?.id);

@@ -105,6 +105,28 @@ def test_delete_goes_to_the_trash_and_undo_brings_it_back(t):
     expect.equal(_upper(pool, "dev"), ["etc"])
 
 
+def test_what_was_deleted_is_collected_only_when_asked(t):
+    """What a look says would go is what goes; the rest of the pool stays."""
+    pool = t.pool("toy")
+    _write(pool, "dev", "etc/mine", "mine\n")
+    pool.ok("clone", "dev", "kept")
+    profile = pool.ok("info", "dev")["id"]
+    number = pool.ok("--yes", "delete", "dev")["transaction"]
+    would = pool.ok("pool", "gc", "--dry-run")
+    expect.equal(len(would["collected"]), 2, "the profile and its snapshots")
+    with pool.top() as top:
+        expect.equal(os.listdir(f"{top}/@flipper/trash"), [str(number)])
+    expect.equal(pool.ok("pool", "gc")["collected"], would["collected"])
+    with pool.top() as top:
+        expect.nothing(os.listdir(f"{top}/@flipper/trash"), "left in the trash")
+        expect.that(not os.path.exists(f"{top}/@snapshots/{profile}"), "snapshots of a collected profile")
+    expect.nothing(pool.ok("pool", "gc")["collected"], "left to collect")
+    expect.status(pool.fp("--yes", "-p", profile, "undo", str(number)), 1)
+    expect.equal(_names(pool), ["kept"])
+    expect.equal(_upper(pool, "kept"), ["etc"])
+    expect.equal(pool.ok("pool", "check")["problems"], [])
+
+
 def test_a_deleted_name_can_be_used_again(t):
     pool = t.pool("toy")
     first = pool.ok("info", "dev")["id"]
