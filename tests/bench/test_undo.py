@@ -37,7 +37,7 @@ def test_a_live_undo_of_16000_paths_is_no_slower_than_snapper(t):
 
 
 def test_a_staged_undo_costs_at_most_twice_the_raw_operations_whatever_its_size(t):
-    """Raw: attach and mount (the cost of `list`), a snapshot, an exchange, two durable commits."""
+    """Raw: attach and mount (the cost of `list`), a snapshot, an exchange, two durable commits, of the same profile."""
     t.use_packaged_program()
     pool = t.pool("mini")
     rounds = 9 if t.long else 5
@@ -53,6 +53,12 @@ def test_a_staged_undo_costs_at_most_twice_the_raw_operations_whatever_its_size(
         return timing.seconds(lambda: expect.status(pool.fp("list"), 0))
 
     def rawly():
+        expect.status(pool.install("fpt-many"), 0)
+        took = operations_on_profile()
+        expect.status(pool.fp("--yes", "-p", "dev", "undo"), 0)
+        return took
+
+    def operations_on_profile():
         with pool.top() as top:
             directory, _ = pool.profile_file(top, "dev")
             journal = raw.DurableJournal(f"{top}/raw.db")
