@@ -81,13 +81,22 @@ fn finish_protected(
 ) -> Result<Finished> {
     let number = row.number;
     let pre = world.snapshot(SnapshotName::Pre(number));
-    let (post_name, missing) = match snapshots::take_post(world, number) {
+    // The kernel mostly waits for the disk while it makes a snapshot.
+    let (taken, beside) = std::thread::scope(|scope| {
+        let reading = scope.spawn(|| measure::beside(world, row, &pre));
+        let taken = snapshots::take_post(world, number);
+        match reading.join() {
+            Ok(beside) => (taken, beside),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    });
+    let (post_name, missing) = match taken {
         Ok(name) => (Some(name), None),
         Err(error) => (None, Some(error)),
     };
     // Without it the present is measured: nothing else works on packages while this hook runs.
     let post = post_name.map_or_else(|| world.subvolume(), |name| world.snapshot(name));
-    let outcome = measure::packages(world, row, &pre, &post, planned)?;
+    let outcome = measure::packages(world, row, beside?, &post, planned)?;
     let first_commit = row.commits.begun <= 1;
     if first_commit
         && outcome.is_nothing()

@@ -2,17 +2,39 @@
 
 use std::path::Path;
 
+use conffile_diff::dpkg::HistoryEntry;
 use profile_db::journal::{Journal, PackageChange, Transaction};
 
 use super::bookkeeping::is_bookkeeping;
 use super::outcome::{Outcome, carried_out, outcome};
-use super::package_state::PackageState;
+use super::package_state::{Glance, PackageState};
 use super::settled::{Observed, settled};
 use super::{World, history};
 use crate::delta;
 use crate::error::Result;
 use crate::profile;
 use crate::state_paths;
+
+/// What is read for a comparison beside the snapshot that is being made.
+#[derive(Debug)]
+pub struct Beside {
+    before: PackageState,
+    present: Glance,
+    history: Option<HistoryEntry>,
+}
+
+/// Reads all of it that is there before the snapshot afterwards is.
+///
+/// # Errors
+///
+/// A package database or apt's log cannot be read or parsed.
+pub fn beside(world: &World<'_>, row: &Transaction, pre: &Path) -> Result<Beside> {
+    Ok(Beside {
+        before: PackageState::read(pre, &world.base_path(&row.base))?,
+        present: Glance::at(&world.subvolume(), &world.base_path(&world.base))?,
+        history: history::entry(world, row)?,
+    })
+}
 
 /// Compares the packages of both snapshots; `planned` is what the plan recorded.
 ///
@@ -22,14 +44,15 @@ use crate::state_paths;
 pub fn packages(
     world: &World<'_>,
     row: &Transaction,
-    pre: &Path,
+    beside: Beside,
     post: &Path,
     planned: &[PackageChange],
 ) -> Result<Outcome> {
-    let before = PackageState::read(pre, &world.base_path(&row.base))?;
-    let after = PackageState::read_recent(post, &world.subvolume(), &world.base_path(&world.base))?;
-    let history = history::entry(world, row)?;
-    Ok(outcome(row, &before, &after, planned, history.as_ref()))
+    let after = beside
+        .present
+        .state_of(post, &world.base_path(&world.base))?;
+    let history = beside.history.as_ref();
+    Ok(outcome(row, &beside.before, &after, planned, history))
 }
 
 /// What a transaction without a snapshot did to packages: compared with the newest state that the

@@ -65,21 +65,6 @@ impl PackageState {
         })
     }
 
-    /// The state in a snapshot that was made a moment ago of the profile subvolume `present`, whose
-    /// files are still in memory, unlike the snapshot's.
-    ///
-    /// # Errors
-    ///
-    /// As [`PackageState::read`].
-    pub fn read_recent(snapshot: &Path, present: &Path, base: &Path) -> Result<Self> {
-        let state = Self::read(present, base);
-        // After the reading: what was read is the snapshot's if it has not changed until now.
-        match unchanged(snapshot, present, base)? {
-            true => state,
-            false => Self::read(snapshot, base),
-        }
-    }
-
     /// As conffile-diff compares it.
     pub fn side(&self) -> Side<'_> {
         Side {
@@ -148,32 +133,80 @@ impl PackageState {
     }
 }
 
-/// Whether the databases in two states of one profile are the same files, by inode, size and time: a
-/// snapshot keeps all of these, and dpkg and apt replace the files when they write.
+/// What a profile subvolume says while a snapshot of it is being made: its files are in memory, the
+/// snapshot's are not.
+#[derive(Debug)]
+pub struct Glance {
+    /// Which files were read; `None` when they changed meanwhile.
+    files: Option<Files>,
+    state: Result<PackageState>,
+}
+
+impl Glance {
+    /// Reads the state of `present`.
+    ///
+    /// # Errors
+    ///
+    /// Its files cannot be looked at. What cannot be read or parsed is an error only when it is used.
+    pub fn at(present: &Path, base: &Path) -> Result<Self> {
+        let before = files(present, base)?;
+        let state = PackageState::read(present, base);
+        let after = files(present, base)?;
+        Ok(Self {
+            files: (before == after).then_some(before).flatten(),
+            state,
+        })
+    }
+
+    /// The state in `snapshot`: what was read when the snapshot has these very files, else read now.
+    ///
+    /// # Errors
+    ///
+    /// As [`PackageState::read`].
+    pub fn state_of(self, snapshot: &Path, base: &Path) -> Result<PackageState> {
+        match self.files.is_some() && self.files == files(snapshot, base)? {
+            true => self.state,
+            false => PackageState::read(snapshot, base),
+        }
+    }
+}
+
+/// Whether the databases in two states of one profile are the same files.
 ///
 /// # Errors
 ///
 /// They cannot be looked at.
 pub fn unchanged(profile: &Path, other: &Path, base: &Path) -> Result<bool> {
-    if !updates(other, base)?.is_empty() {
-        return Ok(false);
+    let other = files(other, base)?;
+    Ok(other.is_some() && files(profile, base)? == other)
+}
+
+/// Inode (0 when it is the base's), size and time of a file.
+type Identity = Option<(u64, u64, i128)>;
+/// Which files hold the databases: a snapshot keeps all that an identity has, and dpkg and apt replace
+/// the files when they write.
+type Files = [Identity; 2];
+
+/// The files of `profile`; `None` while dpkg has words beside them that it has not merged.
+fn files(profile: &Path, base: &Path) -> Result<Option<Files>> {
+    if !updates(profile, base)?.is_empty() {
+        return Ok(None);
     }
-    for name in [STATUS, EXTENDED_STATES] {
-        let of = |side: &Path| -> Result<Option<(u64, u64, i128)>> {
-            let Some(path) = find(side, base, Path::new(name))? else {
-                return Ok(None);
-            };
-            let from_base = path.starts_with(base);
-            Ok(tree::lstat(&path)?.map(|meta| {
-                let ino = if from_base { 0 } else { meta.ino };
-                (ino, meta.size, meta.mtime_ns)
-            }))
-        };
-        if of(profile)? != of(other)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Ok(Some([
+        identity(profile, base, STATUS)?,
+        identity(profile, base, EXTENDED_STATES)?,
+    ]))
+}
+
+fn identity(profile: &Path, base: &Path, name: &str) -> Result<Identity> {
+    let Some(path) = find(profile, base, Path::new(name))? else {
+        return Ok(None);
+    };
+    let from_base = path.starts_with(base);
+    Ok(tree::lstat(&path)?.map(|meta| {
+        let ino = if from_base { 0 } else { meta.ino };
+        (ino, meta.size, meta.mtime_ns)
+    }))
 }
 
 /// Where a file of the merged tree stands: in the upper of `profile` or in `base`; `None` when the
@@ -325,12 +358,13 @@ mod tests {
     }
 
     #[test]
-    fn a_recent_snapshot_is_read_from_the_present_only_while_that_is_the_same() {
+    fn a_glance_at_the_present_serves_a_snapshot_only_when_that_has_the_same_files() {
         let top = tempfile::tempdir().unwrap();
         let (present, snapshot) = (top.path().join("present"), top.path().join("snapshot"));
         let base = Path::new("/nonexistent");
         let names = |snapshot: &Path| {
-            let state = PackageState::read_recent(snapshot, &present, base).unwrap();
+            let glance = Glance::at(&present, base).unwrap();
+            let state = glance.state_of(snapshot, base).unwrap();
             let packages = state.status.packages();
             packages.iter().map(|p| p.name.clone()).collect::<Vec<_>>()
         };
@@ -340,6 +374,17 @@ mod tests {
         let of_snapshot = snapshot.join("upper").join(STATUS);
         fs::hard_link(present.join("upper").join(STATUS), &of_snapshot).unwrap();
         assert_eq!(names(&snapshot), ["a"]);
+        // What was read serves: the bytes are others by now, under the same identity.
+        let glance = Glance::at(&present, base).unwrap();
+        let file = fs::File::options().write(true).open(&of_snapshot).unwrap();
+        let time = file.metadata().unwrap().modified().unwrap();
+        let size = usize::try_from(file.metadata().unwrap().len()).unwrap();
+        fs::write(&of_snapshot, vec![b'!'; size]).unwrap();
+        file.set_modified(time).unwrap();
+        assert!(PackageState::read(&snapshot, base).is_err());
+        let state = glance.state_of(&snapshot, base).unwrap();
+        assert_eq!(state.status.packages()[0].name, "a");
+        fs::write(&of_snapshot, stanza("a", "installed")).unwrap();
         // dpkg replaces the file; the snapshot keeps the former one.
         fs::remove_file(present.join("upper").join(STATUS)).unwrap();
         put(&present.join("upper"), STATUS, &stanza("b", "installed"));

@@ -113,7 +113,13 @@ fn close_interrupted(world: &World<'_>, journal: &Journal, row: &Transaction) ->
     let pre = world.snapshot(SnapshotName::Pre(number));
     let post = world.snapshot(post_name);
     let planned = measure::planned(journal, row)?;
-    let outcome = measure::packages(world, row, &pre, &post, &planned)?;
+    let outcome = measure::packages(
+        world,
+        row,
+        measure::beside(world, row, &pre)?,
+        &post,
+        &planned,
+    )?;
     if outcome.is_nothing() && measure::is_bookkeeping_only(world, row, &pre, &post)? {
         drop_row(world, journal, number)?;
         return Ok(Closed {
