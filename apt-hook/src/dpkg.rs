@@ -12,6 +12,7 @@ use crate::end;
 use crate::hook::Hook;
 use crate::policy::Verdict;
 use crate::prepare;
+use crate::say;
 
 /// Where dpkg keeps its database and locks.
 const ADMIN_DIRECTORY: &str = "/var/lib/dpkg";
@@ -43,7 +44,13 @@ pub fn before(hook: &Hook, caller: &Caller) -> Verdict {
             return Ok(verdict);
         }
         // How the beginning went counts: it is what protects.
-        prepare::of_archives(work, &archives)?;
+        if let Err(error) = prepare::of_archives(work, &archives) {
+            let what = format!(
+                "the plan of this change was not recorded: {}",
+                say::whole(&error)
+            );
+            say::warn(&what, &say::help(&error));
+        }
         Ok(verdict)
     })
 }

@@ -15,6 +15,9 @@ use crate::mode::Mode;
 use crate::policy::{self, Policy, Verdict};
 use crate::say;
 
+/// How long the first hook of a change waits for another command to give the pool's lock back.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+
 /// One call of a hook, in a profile.
 #[derive(Debug)]
 pub struct Hook {
@@ -79,8 +82,13 @@ impl Hook {
         };
         let told = !self.begins()
             && notes::tells_of(Some(pool.layout()), &self.session.profile, &caller.owner);
-        // A hook does not wait for another command: what needs the lock is left to the next one.
-        let lock = pool.lock_within(Duration::ZERO).ok();
+        // A hook hardly waits for another command: what needs the lock is left to the next one. The first
+        // one does, for a moment: what is closed after this change has begun is closed with it in it.
+        let wait = match self.begins() {
+            true => LOCK_WAIT,
+            false => Duration::ZERO,
+        };
+        let lock = pool.lock_within(wait).ok();
         let wait = if told { rows::PATIENCE } else { JOURNAL_WAIT };
         let outcome = rows::journal_within(&pool, wait).and_then(|journal| {
             let work_on = Work {

@@ -32,7 +32,7 @@ use profile_sys::file;
 
 use hook::Hook;
 use mode::Mode;
-use policy::Verdict;
+use policy::{Policy, Verdict};
 use settings::Settings;
 
 fn main() -> ExitCode {
@@ -58,10 +58,12 @@ fn main() -> ExitCode {
                 say::whole(&error)
             );
             say::warn(&what, "leave the profile and enter it again");
-            return exit(mode, Verdict::Failed, &read_settings(mode));
+            let settings = read_settings(mode);
+            return exit(mode, Verdict::Failed, policy_of(&settings));
         }
     };
     let settings = read_settings(mode);
+    let policy = policy_of(&settings);
     let hook = Hook {
         mode,
         session,
@@ -73,14 +75,22 @@ fn main() -> ExitCode {
             packagekit: variable("PACKAGEKIT_CALLER_UID"),
         },
         switched_off: settings::switched_off(&settings, variable),
-        policy: settings.policy,
+        policy,
         now: Time::now(),
     };
-    exit(mode, within_limit(&hook, &settings), &settings)
+    exit(mode, within_limit(&hook, &settings), policy)
 }
 
-fn exit(mode: Mode, verdict: Verdict, settings: &Settings) -> ExitCode {
-    ExitCode::from(policy::exit_status(mode, verdict, settings.policy))
+/// Whoever switched the protection off, for one run or for good, wants no change stopped for want of it.
+fn policy_of(settings: &Settings) -> Policy {
+    match settings::switched_off(settings, variable) {
+        Some(_) => Policy::Report,
+        None => settings.policy,
+    }
+}
+
+fn exit(mode: Mode, verdict: Verdict, policy: Policy) -> ExitCode {
+    ExitCode::from(policy::exit_status(mode, verdict, policy))
 }
 
 /// Exit statuses of the child that works.

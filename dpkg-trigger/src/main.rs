@@ -1,9 +1,9 @@
 //! The program that the flipper-profile package runs when its dpkg trigger fires.
 //!
 //! A dpkg trigger is the one thing that any dpkg runs, whoever started it and with whatever hooks.
-//! So this is where a package change is seen that the hooks do not know of; and rows of transactions
-//! that nobody will end any more are closed here as well. It fails only for a name it does not
-//! know: a failing postinst would leave the whole system half-configured.
+//! So this is where a package change is seen that the hooks do not know of. Started by hand, it brings
+//! the journal up to what is there. It fails only for a name it does not know: a failing postinst
+//! would leave the whole system half-configured.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use profile_db::model::Time;
 use profile_store::session::SESSION_FILE;
 use profile_store::transaction::reason::whole;
-use profile_store::transaction::{self, Asker, World, covered, rows, unseen};
+use profile_store::transaction::unseen::{self, Sight};
+use profile_store::transaction::{self, Asker, World, covered, rows};
 use profile_store::{Error, Pool, Session};
 use profile_sys::deadline::{self, Ended};
 
@@ -103,12 +104,16 @@ fn refresh(session: &Session, pid: u32) -> Result<(), Error> {
         pkexec: variable("PKEXEC_UID"),
         packagekit: variable("PACKAGEKIT_CALLER_UID"),
     };
-    unseen::look(&world, &journal, pid, &asker, Time::now())?;
-    // Not when another command is at work: it closes them itself.
-    if let Ok(lock) = pool.lock_within(std::time::Duration::ZERO) {
-        transaction::reconcile(&world, &journal, &lock)?;
+    match unseen::look(&world, &journal, pid, &asker, Time::now())? {
+        // In the middle of dpkg's work no snapshot is one of a state: the next hook or command closes
+        // what nobody ends any more.
+        Sight::Announced | Sight::Noted => Ok(()),
+        // Started by hand. Not when another command is at work: it does the same itself.
+        Sight::NoDpkg => match pool.lock_within(std::time::Duration::ZERO) {
+            Ok(lock) => transaction::catch_up(&world, &journal, &lock, Time::now()).map(|_| ()),
+            Err(_) => Ok(()),
+        },
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use conffile_diff::attribution::{Reason, Verdict};
 use profile_db::ProfileFile;
 use profile_db::journal::{self, ChangeRow, FileType, Filter, Journal, Transaction};
 use profile_db::model::ProfileId;
+use profile_db::state::State;
 use profile_sys::file;
 use profile_sys::tree::Kind;
 
@@ -40,7 +41,9 @@ pub fn of(pool: &Pool, journal: &Journal, transaction: &Transaction) -> Result<V
         .filter(|(change, _)| change.kind != ChangeKind::Times)
         .map(|(change, verdict)| row(change, verdict))
         .collect();
-    if journal.access() == journal::Access::ReadWrite && transaction.ended.is_some() {
+    // Nobody knows when an interrupted one ended; that it has ended is certain.
+    let ended = transaction.ended.is_some() || transaction.state == State::Interrupted;
+    if journal.access() == journal::Access::ReadWrite && ended {
         journal.store_changes(transaction.number, &rows)?;
     }
     Ok(rows)

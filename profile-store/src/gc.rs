@@ -3,16 +3,19 @@
 //! Nothing is collected that a profile, an open transaction or a pending operation names, and what
 //! cannot be parsed is kept.
 
-use profile_db::journal::{Filter, Journal};
-use profile_db::model::{ProfileId, TransactionNumber};
+use std::path::PathBuf;
+
+use profile_db::journal::{self, Filter, Journal};
+use profile_db::model::{ProfileId, SnapshotName, TransactionNumber};
 use profile_sys::{btrfs, file};
 
 use crate::error::Result;
+use crate::operation::Intent;
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::replacement::STAGED_PROFILE;
 use crate::transaction::reserve;
-use crate::{changes, in_use, profile, staging};
+use crate::{changes, in_use, profile, recover, staging};
 
 /// What was, or would be, collected.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -21,6 +24,9 @@ pub struct Collected {
     pub trash: Vec<TransactionNumber>,
     /// Former profiles whose snapshots went.
     pub former_profiles: Vec<ProfileId>,
+    /// Snapshots that no transaction has: of one that was dropped in the middle, or whose hook was given
+    /// up before its snapshot was made.
+    pub unnamed: Vec<PathBuf>,
     /// Staging directories of interrupted operations.
     pub staging: usize,
     /// Entries that were kept because they cannot be told.
@@ -39,11 +45,14 @@ pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Resul
     let layout = pool.layout();
     let mut collected = Collected::default();
     let mounted = in_use::of(pool)?;
-    let needed: Vec<TransactionNumber> = journal
-        .pending_operations()?
-        .iter()
-        .filter_map(|pending| pending.operation.transaction)
-        .collect();
+    let mut needed: Vec<TransactionNumber> = Vec::new();
+    for pending in journal.pending_operations()? {
+        needed.extend(pending.operation.transaction);
+        // What comes back from trash lies there under the number of its deletion.
+        if let Some(Intent::Restore { deletion, .. }) = recover::intent(&pending)? {
+            needed.push(deletion);
+        }
+    }
     progress.begin("collecting trash");
     for name in file::list(&layout.trash())? {
         let directory = layout.trash().join(&name);
@@ -67,6 +76,7 @@ pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Resul
         collected.trash.push(number);
     }
     former_profiles(pool, &journal, dry_run, progress, &mut collected)?;
+    unnamed(pool, &journal, dry_run, &mut collected)?;
     if !dry_run {
         collected.staging = staging::collect(layout, &|word| {
             journal.pending_operations().map_or(true, |pending| {
@@ -79,6 +89,37 @@ pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Resul
         reserve::refill(pool)?;
     }
     Ok(collected)
+}
+
+/// Snapshots of living profiles whose transaction has no row. A row is durable before its snapshot is made,
+/// so none of a hook at work is among them.
+fn unnamed(pool: &Pool, journal: &Journal, dry_run: bool, collected: &mut Collected) -> Result<()> {
+    let layout = pool.layout();
+    for (id, _) in profile::all(pool)? {
+        let directory = layout.snapshots(&id);
+        if !file::exists(&directory)? {
+            continue;
+        }
+        for name in file::list(&directory)? {
+            let parsed = name.to_str().map(str::parse::<SnapshotName>);
+            let Some(Ok(SnapshotName::Pre(number) | SnapshotName::Post(number))) = parsed else {
+                continue;
+            };
+            match journal.transaction(number) {
+                Ok(_) => {}
+                Err(journal::Error::NoSuchTransaction { .. }) => {
+                    let path = directory.join(&name);
+                    if !dry_run {
+                        btrfs::delete_subvolume_tree(&path)?;
+                    }
+                    let shown = path.strip_prefix(layout.top()).unwrap_or(&path);
+                    collected.unnamed.push(shown.to_path_buf());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Snapshots of profiles that neither live nor lie in trash. Their lists of changed paths are
@@ -104,7 +145,7 @@ fn former_profiles(
         }
     }
     progress.begin("collecting snapshots");
-    for name in file::list(&layout.all_snapshots())? {
+    'profiles: for name in file::list(&layout.all_snapshots())? {
         let Some(id) = name
             .to_str()
             .and_then(|text| text.parse::<ProfileId>().ok())
@@ -128,7 +169,7 @@ fn former_profiles(
                 }
                 if let Err(error) = changes::keep(pool, journal, &row) {
                     collected.kept.push(format!("snapshots of {id}: {error}"));
-                    continue;
+                    continue 'profiles;
                 }
                 journal.forget_snapshots(row.number)?;
             }

@@ -109,7 +109,7 @@ pub fn run_locked(pool: &Pool, lock: &PoolLock, now: Time) -> Result<Report> {
     Ok(report)
 }
 
-fn intent(pending: &Pending) -> Result<Option<Intent>> {
+pub(crate) fn intent(pending: &Pending) -> Result<Option<Intent>> {
     Intent::from_record(&pending.operation.kind, &pending.operation.payload)
 }
 
@@ -128,6 +128,18 @@ pub fn before_change(
     now: Time,
 ) -> Result<()> {
     reserve::make_room(pool)?;
+    refuse_pending(journal, id)?;
+    drop_own_rows(pool, journal, &mut Report::default())?;
+    transaction::catch_up(&World::of_profile(pool, id)?, journal, lock, now)?;
+    Ok(())
+}
+
+/// Refuses a change of a profile that has an unfinished one.
+///
+/// # Errors
+///
+/// [`Error::NeedsRecover`].
+pub(crate) fn refuse_pending(journal: &Journal, id: &ProfileId) -> Result<()> {
     for pending in journal.pending_operations()? {
         if pending.operation.profile.as_ref() == Some(id) && intent(&pending)?.is_some() {
             return Err(Error::NeedsRecover {
@@ -135,8 +147,6 @@ pub fn before_change(
             });
         }
     }
-    drop_own_rows(pool, journal, &mut Report::default())?;
-    transaction::catch_up(&World::of_profile(pool, id)?, journal, lock, now)?;
     Ok(())
 }
 
@@ -182,10 +192,8 @@ fn operation(
             deletion,
         } => {
             profile::finish_restoration(pool, profile, trash)?;
-            if let Some(number) = pending.operation.transaction {
-                journal.mark_undone(*deletion, number)?;
-            }
-            end_row(journal, pending, true, now)?;
+            let number = pending.operation.transaction;
+            profile::end_restoration(journal, *deletion, number, pending.id, now)?;
             true
         }
         Intent::Replay {
@@ -194,7 +202,14 @@ fn operation(
             ending,
         } => {
             let profile = profile::read(pool, profile)?;
-            undo::replay_again(pool, &profile, task)?;
+            let replayed = undo::replay_again(pool, &profile, task, ending)?;
+            for path in replayed.changed {
+                let path = path.to_path();
+                report.left.push(format!(
+                    "/{} was changed since the undo was interrupted, and stays as it is",
+                    path.display()
+                ));
+            }
             undo::finish_replay(pool, journal, pending.id, &profile, ending.clone(), now)?;
             true
         }

@@ -494,6 +494,13 @@ fn loop_a_root_reads_and_changes_what_is_in_it() {
     root.set_meta(path("a"), &meta).expect("meta");
     let now = root.lstat(path("a")).expect("lstat").expect("there");
     assert_eq!((now.mode, now.mtime_ns), (0o711, 5));
+    // The top itself, whose name is its own.
+    meta.mtime_ns = 7;
+    root.set_meta(path(""), &meta).expect("meta of the top");
+    let top = root.lstat(path("")).expect("lstat").expect("there");
+    assert_eq!((top.mode, top.mtime_ns), (0o711, 7));
+    meta.mode = 0o755;
+    root.set_meta(path(""), &meta).expect("meta of the top");
     symlink("file", tree.join("a/link")).expect("symlink");
     assert_eq!(
         root.read_link(path("a/link")).expect("readlink"),

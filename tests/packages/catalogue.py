@@ -48,10 +48,13 @@ def _dir_to_file(version):
 def _dir_to_link(version):
     def fill(root):
         put(root, "/usr/share/fpt-dirlink/real/data", f"data {version}\n")
+        # Equal whether it is reached through the symlink or not.
+        put(root, "/usr/share/fpt-dirlink/real/same", "same\n")
         if version == "2":
             os.symlink("real", os.path.join(root, "usr/share/fpt-dirlink/d"))
         else:
             put(root, "/usr/share/fpt-dirlink/d/data", f"own data {version}\n")
+            put(root, "/usr/share/fpt-dirlink/d/same", "same\n")
     return Package("fpt-dirlink", version, fill, scripts.dir_and_symlink(version))
 
 
@@ -126,6 +129,7 @@ def _static():
     yield Package("fpt-app", "1", _file("/usr/share/fpt-app/app", "app\n"), fields={"Depends": "fpt-lib"})
     yield Package("fpt-rival", "1", _file("/usr/share/fpt-rival/x", "x\n"), fields={"Conflicts": "fpt-hello"})
     yield Package("fpt-slow", "1", _file("/usr/share/fpt-slow/x", "x\n"), {"postinst": scripts.SLOW})
+    yield Package("fpt-top", "1", _file("/fpt-top", "at the top\n"))
     yield Package("fpt-grow", "1", scripts={"postinst": scripts.FILL_DISK})
     yield Package("fpt-prompt", "1", scripts={"postinst": scripts.EDIT_OTHERS})
 

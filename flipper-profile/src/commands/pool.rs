@@ -147,6 +147,12 @@ fn collect(arguments: &PoolGc, context: &Context) -> Result<Outcome> {
             .iter()
             .map(|id| format!("the snapshots of the former profile {id}")),
     );
+    collected.extend(
+        found
+            .unnamed
+            .iter()
+            .map(|path| format!("{}, a snapshot that no transaction has", path.display())),
+    );
     if found.staging > 0 {
         collected.push(units::count(
             found.staging as u64,

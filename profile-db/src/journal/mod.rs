@@ -19,7 +19,8 @@
 //!    journal's features forbid it; then it is refused before anything is read.
 //! 6. A file that is no journal is never written to.
 //!
-//! 7. Nothing is mapped into memory, no lock is kept between calls, and a full
+//! 7. Nothing is mapped into memory, no lock is kept between calls (but see
+//!    [`Journal::open_in_use`]), and a full
 //!    disk is an error, never a signal (see the module `connection`).
 //!
 //! Listing reads rows one by one along an index, newest first: memory does not

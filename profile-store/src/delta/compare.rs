@@ -65,8 +65,9 @@ struct Comparison<'a> {
     state: &'a [StatePath],
     /// Directories below which everything has been compared.
     whole: HashSet<PathBuf>,
-    /// Paths that the old tree does not have, and those of the new one: nothing is below them, and
-    /// a package's thousand files need not be looked for one by one.
+    /// Paths where the old tree has no directory, and those of the new one: nothing is below them. A
+    /// symlink that stands there must not be followed into what has other paths, and a package's
+    /// thousand files need not be looked for one by one.
     missing: [HashSet<PathBuf>; 2],
     changes: BTreeMap<PathBuf, Change>,
 }
@@ -215,8 +216,8 @@ fn lstat(root: &Path, relative: &Path) -> Result<Option<Meta>> {
     Ok(tree::lstat(&root.join(relative))?)
 }
 
-/// As [`lstat`], without a look where the directory is known to be `missing`; adds to that what is
-/// missing itself.
+/// As [`lstat`], without a look where the directory is known to be `missing`; adds to that what is no
+/// directory itself. Parents come first, so nothing is looked for through a symlink.
 fn lstat_below(
     root: &Path,
     relative: &Path,
@@ -229,7 +230,7 @@ fn lstat_below(
         true => None,
         false => lstat(root, relative)?,
     };
-    if meta.is_none() {
+    if !is_directory(meta.as_ref()) {
         missing.insert(relative.to_path_buf());
     }
     Ok(meta)

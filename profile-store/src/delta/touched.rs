@@ -129,7 +129,7 @@ impl Touched {
 }
 
 /// The path in the merged tree of a path in the profile's subvolume; work and profile.json have none.
-pub(super) fn in_upper(path: &[u8]) -> Option<&Path> {
+pub(crate) fn in_upper(path: &[u8]) -> Option<&Path> {
     let path = Path::new(OsStr::from_bytes(path));
     path.strip_prefix(UPPER).ok()
 }

@@ -1,7 +1,9 @@
 //! Renaming, setting and deleting profiles.
 
 use profile_db::ProfileFile;
-use profile_db::journal::{Finish, Journal, NewTransaction, Outcome, TransactionKind};
+use profile_db::journal::{
+    Durability, Finish, Journal, NewTransaction, OperationId, Outcome, TransactionKind,
+};
 use profile_db::model::{Kind, ProfileId, ProfileName, Time, TransactionNumber};
 use profile_sys::file;
 
@@ -216,6 +218,8 @@ pub fn restore_deleted(
         });
     }
     let profile = super::read_file(&trashed)?;
+    // One that was cut: `recover` carries it through, a second one would stand in its way.
+    crate::recover::refuse_pending(journal, &profile.id)?;
     require_name_free(pool, &profile.name)?;
     let mut row = new_row(&profile, TransactionKind::Undo, actor, now);
     row.undoes = Some(deletion);
@@ -227,17 +231,32 @@ pub fn restore_deleted(
     };
     let operation = operation::record(journal, &intent, Some(number), now)?;
     finish_restoration(pool, &profile.id, &trash)?;
-    journal.mark_undone(deletion, number)?;
-    journal.finish(
-        number,
-        &Finish {
-            outcome: Outcome::Done,
-            ended: Some(now),
-            problem: None,
-        },
-    )?;
-    journal.complete(operation)?;
+    end_restoration(journal, deletion, Some(number), operation, now)?;
     Ok(profile)
+}
+
+/// Records the end of a restoration, all of it or nothing.
+pub(crate) fn end_restoration(
+    journal: &Journal,
+    deletion: TransactionNumber,
+    number: Option<TransactionNumber>,
+    operation: OperationId,
+    now: Time,
+) -> Result<()> {
+    let done = Finish {
+        outcome: Outcome::Done,
+        ended: Some(now),
+        problem: None,
+    };
+    Ok(journal.batch(Durability::Durable, |journal| {
+        if let Some(number) = number {
+            if journal.transaction(deletion)?.undone_by.is_none() {
+                journal.mark_undone(deletion, number)?;
+            }
+            journal.finish(number, &done)?;
+        }
+        journal.complete(operation)
+    })?)
 }
 
 /// Carries a recorded restoration through; idempotent. The state comes first: a profile that has a

@@ -109,9 +109,12 @@ fn enter(
 ) -> Result<Entered> {
     // What an earlier hook prepared and a power cut left half-way. Not while another command is at
     // work, which may be doing it.
+    let mut noticed = Vec::new();
     if lock.is_some() {
         for pending in materialise::pending(world, journal)? {
-            materialise::finish(journal, &pending, request.merged)?;
+            if let Err(error) = materialise::finish(journal, &pending, request.merged) {
+                noticed.push(failed("an earlier change of directories", &error));
+            }
         }
     }
     if let Some(row) = rows::going_on(world, journal, &request.caller.owner)? {
@@ -119,10 +122,16 @@ fn enter(
             return Ok(Entered::Settled(started));
         }
     }
-    let caught = match lock {
-        Some(lock) => catch_up::catch_up(world, journal, lock, request.now)?,
-        None => catch_up::Caught::default(),
-    };
+    // What can be made up for later costs this change no snapshot.
+    if let Some(lock) = lock {
+        let caught = reserve::with_reserve(world.pool, || {
+            catch_up::catch_up(world, journal, lock, request.now)
+        });
+        match caught {
+            Ok(caught) => noticed.extend(caught.noticed),
+            Err(error) => noticed.push(failed("what happened before this", &error)),
+        }
+    }
     let caller = request.caller;
     let new = NewTransaction {
         profile: world.profile,
@@ -135,7 +144,7 @@ fn enter(
         owner: caller.owner.clone(),
         started: request.now,
         undoes: None,
-        noticed: caught.noticed,
+        noticed,
     };
     if let Some(reason) = request.switched_off {
         let number =
@@ -144,6 +153,11 @@ fn enter(
     }
     let number = reserve::with_reserve(world.pool, || Ok(journal.begin(&new)?))?;
     Ok(Entered::Row(number))
+}
+
+/// What stands in the row of something that could not be dealt with before it.
+fn failed(what: &str, error: &Error) -> String {
+    format!("{what} could not be dealt with: {}", reason::whole(error))
 }
 
 fn begin_unprotected(

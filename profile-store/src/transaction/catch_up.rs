@@ -95,8 +95,11 @@ fn import(world: &World<'_>, journal: &Journal, left: &Left) -> Result<Option<Tr
         .reason
         .clone()
         .unwrap_or_else(|| "the hook could not work".to_owned());
-    let of_owner = |row: &Transaction| row.owner == note.owner;
-    let known = rows::recent(world, journal)?.into_iter().find(of_owner);
+    // A process may commit several times: the row of this commit began with the note, or still goes on.
+    let of_commit = |row: &Transaction| {
+        row.owner == note.owner && (row.started == note.at || row.ended.is_none())
+    };
+    let known = rows::recent(world, journal)?.into_iter().find(of_commit);
     let imported = match known {
         // The hook had begun its row before it failed or ran out of time: its snapshot came late, if
         // it came at all, and must not pass for the state before.

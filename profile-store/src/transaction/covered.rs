@@ -13,8 +13,8 @@ use profile_sys::{file, process};
 use super::caller::Caller;
 use crate::error::Result;
 
-/// Where the files stand: as long as the session lasts, seen by every process in the profile.
 const EEXIST: i32 = 17;
+/// Where the files stand: as long as the session lasts, seen by every process in the profile.
 const DIRECTORY: &str = "/run/flipper-profile/covered";
 
 /// Leaves word that a transaction goes on for a process.

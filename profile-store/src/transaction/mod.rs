@@ -1,7 +1,7 @@
 //! Package transactions: one row and two snapshots around every human action.
 //!
-//! The hooks of apt and dpkg call [`begin`], [`plan`] and [`finish`]; every command, `recover` and
-//! the trigger call [`catch_up`]. There is no daemon. What the hooks cannot be told is found out:
+//! The hooks of apt and dpkg call [`begin`], [`plan`] and [`finish`]; every command and `recover`
+//! call [`catch_up`]. There is no daemon. What the hooks cannot be told is found out:
 //!
 //! 1. A transaction belongs to a process ([`front_end`], [`caller`]). While that process lives the
 //!    row is open; commits of one run share it, and each post replaces the run's post snapshot.

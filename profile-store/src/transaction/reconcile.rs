@@ -71,7 +71,9 @@ pub fn close(world: &World<'_>, journal: &Journal, row: &Transaction) -> Result<
     match (snapshots::pre(world, row.number)?, post) {
         (None, _) => close_unprotected(world, journal, row, Some(NO_SNAPSHOT)),
         (Some(_), Some(post)) if row.commits.begun == row.commits.ended && row.post.is_some() => {
-            let ended = last_written(world, &post)?.filter(|time| *time >= row.started);
+            let last = last_written(world, &post)?.filter(|time| *time >= row.started);
+            // A row that has ended says when, or it would be closed again and again.
+            let ended = Some(last.unwrap_or(row.started));
             let outcome = if row.state == State::Failed {
                 Ended::Failed
             } else {

@@ -1,5 +1,6 @@
 //! Carrying out an undo: beside the profile and exchanged in, or live through the merged mount.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use profile_db::ProfileFile;
@@ -8,6 +9,7 @@ use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
 use profile_sys::{btrfs, file};
 use serde::{Deserialize, Serialize};
 
+use super::meanwhile;
 use super::plan::{Method, Plan};
 use super::prepare::{NOW, Prepared, Verb};
 use super::replay::{Replayed, replay};
@@ -261,14 +263,26 @@ fn beside(
     Ok((plan, replayed))
 }
 
-/// A reset put the former state into trash: its undo brings that back as well, while it is there.
+/// A reset put the former state into trash: its undo brings back of it what is missing now, while it is
+/// there. What was kept or written since stays: neither undo nor reset rewinds it.
 fn stage_state(pool: &Pool, plan: &Plan, staged: &Path) -> Result<()> {
     if plan.transaction.kind != TransactionKind::Reset {
         return Ok(());
     }
     let trashed = replacement::trashed_state(pool.layout(), plan.transaction.number);
-    if file::exists(&trashed)? {
-        btrfs::snapshot(&trashed, staged, false)?;
+    if !file::exists(&trashed)? {
+        return Ok(());
+    }
+    btrfs::snapshot(&pool.layout().state(&plan.profile.id), staged, false)?;
+    for path in state_paths::of(&plan.profile) {
+        let former = trashed.join(path.relative());
+        if !path.shared && file::exists(&former)? {
+            let target = staged.join(path.relative());
+            if !file::exists(&target)? {
+                file::create_directory_all(&target, 0o755)?;
+            }
+            state_paths::seed_into(&former, &target)?;
+        }
     }
     Ok(())
 }
@@ -318,14 +332,14 @@ fn live(
         task: task.clone(),
         ending: ending.clone(),
     };
-    // dpkg's locks are taken before anything is recorded: when apt is at work nothing has changed yet.
     // Durable before the first path changes: from here on a crash is finished by `recover`.
     let operation = operation::record(journal, &intent, Some(ending.transaction), now)?;
-    let outcome = replay_where_it_stands(pool, &plan.profile, &standing, &task);
+    let outcome =
+        replay_where_it_stands(pool, &plan.profile, &standing, &task, &ending, Turn::First);
     let replayed = match outcome {
         Ok(replayed) => replayed,
         Err(error @ Error::PackageManagerBusy { .. }) => {
-            // Nothing was changed: dpkg's lock was not to be had.
+            // Nothing was changed: dpkg's lock was not to be had, or somebody was faster.
             journal.complete(operation)?;
             staging.discard()?;
             return Err(error);
@@ -337,6 +351,15 @@ fn live(
     Ok((plan, replayed))
 }
 
+/// Whether a replay is begun or gone on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Nothing of it was done.
+    First,
+    /// It was interrupted.
+    Again,
+}
+
 /// Replays through the mounted tree of the profile, or, when it is mounted nowhere any more, through a
 /// private mount of it.
 fn replay_where_it_stands(
@@ -344,30 +367,56 @@ fn replay_where_it_stands(
     profile: &ProfileFile,
     standing: &Standing,
     task: &Task,
+    ending: &Ending,
+    turn: Turn,
 ) -> Result<Replayed> {
     let failed = "the undo in the entered profile failed: ";
     standing.with_merged(pool, profile, failed, |pool, merged| {
         let snapshot = pool.layout().top().join(task.view_of.to_path());
         let (base, _) = profile::base_for(pool, profile)?;
         let view = View::read_only(pool, &snapshot, &base)?;
-        let paths: Vec<PathBuf> = task.paths.iter().map(PathText::to_path).collect();
+        let mut paths: Vec<PathBuf> = task.paths.iter().map(PathText::to_path).collect();
         let times: Vec<PathBuf> = task.times.iter().map(PathText::to_path).collect();
-        let replayed = replay(view.path(), merged, &paths, &times, &mut Silent)?;
+        // Under dpkg's lock now, which the plan was made without.
+        let before = pool
+            .layout()
+            .snapshot(&profile.id, SnapshotName::Pre(ending.transaction));
+        let changed = meanwhile::changed(pool, profile, &before, &paths)?;
+        let others = match turn {
+            Turn::First if !changed.is_empty() => {
+                return Err(Error::PackageManagerBusy {
+                    name: profile.name.to_string(),
+                });
+            }
+            Turn::First => HashSet::new(),
+            Turn::Again => meanwhile::of_others(view.path(), merged, changed)?,
+        };
+        paths.retain(|path| !others.contains(path));
+        let mut replayed = replay(view.path(), merged, &paths, &times, &mut Silent)?;
+        replayed.changed = others
+            .iter()
+            .map(|path| PathText::from(path.as_path()))
+            .collect();
         view.close()?;
         Ok(replayed)
     })
 }
 
 /// Finishes an interrupted replay, wherever the profile stands now: every path is replayed whole, so
-/// those that were done are done again with the same result.
+/// those that were done are done again with the same result. What somebody changed since stays.
 ///
 /// # Errors
 ///
 /// The profile is mounted where it cannot be reached, a package manager is at work in it, or an
 /// effect failed; the intent stays recorded.
-pub(crate) fn replay_again(pool: &Pool, profile: &ProfileFile, task: &Task) -> Result<Replayed> {
+pub(crate) fn replay_again(
+    pool: &Pool,
+    profile: &ProfileFile,
+    task: &Task,
+    ending: &Ending,
+) -> Result<Replayed> {
     let standing = standing(pool, profile)?;
-    replay_where_it_stands(pool, profile, &standing, task)
+    replay_where_it_stands(pool, profile, &standing, task, ending, Turn::Again)
 }
 
 /// Takes the snapshot of the state after a replay and closes its transaction; idempotent.

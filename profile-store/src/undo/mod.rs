@@ -12,6 +12,7 @@
 mod apply;
 mod choose;
 mod facts;
+mod meanwhile;
 mod plan;
 mod prepare;
 mod replay;

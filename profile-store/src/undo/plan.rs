@@ -39,6 +39,8 @@ pub enum Obstacle {
     ChangedSince,
     /// The directory it belongs into is gone.
     DirectoryGone,
+    /// It was no directory, is one now, and somebody else's entry stands in it.
+    HoldsMore,
 }
 
 impl Obstacle {
@@ -47,6 +49,7 @@ impl Obstacle {
         match self {
             Self::ChangedSince => "changed again since",
             Self::DirectoryGone => "its directory is gone since",
+            Self::HoldsMore => "a directory now, with something else in it",
         }
     }
 }
@@ -148,7 +151,41 @@ pub(super) fn sort(
         }
     }
     require_directories(&mut sorted, present)?;
+    require_empty(&mut sorted, since);
     Ok(sorted)
+}
+
+/// A directory can become a file or a symlink again only when nobody else's entry stands in it.
+fn require_empty(sorted: &mut Sorted, since: &Delta) {
+    let restored: HashSet<&Path> = sorted
+        .restore
+        .iter()
+        .map(|change| change.path.as_path())
+        .collect();
+    let foreign: Vec<PathBuf> = since
+        .changes
+        .iter()
+        .chain(&sorted.meanwhile)
+        .filter(|change| change.new.is_some() && change.kind != ChangeKind::Times)
+        .filter(|change| !restored.contains(change.path.as_path()))
+        .map(|change| change.path.clone())
+        .collect();
+    if foreign.is_empty() {
+        return;
+    }
+    let (kept, blocked): (Vec<Change>, Vec<Change>) = std::mem::take(&mut sorted.restore)
+        .into_iter()
+        .partition(|change| {
+            let replaced = change.new == Some(Kind::Directory)
+                && change.old.is_some_and(|old| old != Kind::Directory);
+            let below = |path: &PathBuf| *path != change.path && path.starts_with(&change.path);
+            !(replaced && foreign.iter().any(below))
+        });
+    sorted.restore = kept;
+    let obstacles = blocked
+        .iter()
+        .map(|change| conflict(change, Obstacle::HoldsMore));
+    sorted.conflicts.extend(obstacles);
 }
 
 /// Whether the time of a directory goes back although nothing else about it changed: entries that

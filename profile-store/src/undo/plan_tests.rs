@@ -110,6 +110,34 @@ fn a_path_whose_directory_is_gone_is_a_conflict() {
 }
 
 #[test]
+fn a_directory_that_holds_more_does_not_become_a_file_again() {
+    let mut made = delta(&[
+        ("etc/d", ChangeKind::Type),
+        ("etc/d/own", ChangeKind::Added),
+    ]);
+    made.changes[0].new = Some(Kind::Directory);
+    let mine = delta(&[("etc/d/mine", ChangeKind::Added)]);
+    let sorted = sort(&made, &[true, true], &mine, &World::default()).unwrap();
+    assert_eq!(sorted.conflicts[0].obstacle, Obstacle::HoldsMore);
+    assert_eq!(sorted.conflicts[0].path, Path::new("etc/d"));
+    assert_eq!(paths(&sorted.restore), ["etc/d/own"]);
+    // What was there meanwhile counts too; what goes with the directory does not.
+    let mut with_mine = made.clone();
+    with_mine.changes.insert(1, mine.changes[0].clone());
+    let nothing = Delta::default();
+    let sorted = sort(
+        &with_mine,
+        &[true, false, true],
+        &nothing,
+        &World::default(),
+    )
+    .unwrap();
+    assert_eq!(sorted.conflicts[0].obstacle, Obstacle::HoldsMore);
+    let sorted = sort(&made, &[true, true], &nothing, &World::default()).unwrap();
+    assert!(sorted.conflicts.is_empty());
+}
+
+#[test]
 fn a_path_comes_back_with_its_directory() {
     let made = delta(&[
         ("opt/d", ChangeKind::Removed),

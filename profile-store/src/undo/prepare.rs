@@ -1,14 +1,14 @@
 //! Reading the world for an undo and making the plan.
 
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use profile_db::ProfileFile;
-use profile_db::journal::{Filter, Journal, Transaction};
+use profile_db::journal::{Filter, Journal, Transaction, TransactionKind};
 use profile_db::model::Time;
 use profile_db::state::State;
 use profile_sys::btrfs;
-use profile_sys::tree::{self, Kind};
+use profile_sys::tree::{Kind, Root};
 
 use super::plan::{self, Method, Plan, Present};
 use super::sides::{self, Sides};
@@ -91,9 +91,19 @@ pub fn prepare(
     now: Time,
 ) -> Result<Prepared> {
     let lock = pool.lock()?;
+    // Whoever had the lock may have renamed it or set something.
+    let profile = &crate::profile::read(pool, &profile.id)?;
     recover::before_change(pool, journal, &lock, &profile.id, now)?;
     let standing = standing(pool, profile)?;
     let transaction = choose(journal, profile, verb, which)?;
+    if transaction.kind == TransactionKind::Reset && !matches!(standing, Standing::Free) {
+        return Err(Error::NotUndoable {
+            number: transaction.number,
+            participle: verb.participle(),
+            detail: "a reset also emptied what is mounted beside the profile's tree; leave the profile first"
+                .into(),
+        });
+    }
     refuse_open(journal, profile)?;
     let sides = sides::sides(pool, &transaction, verb.participle())?;
     require_present_base(profile, &sides, &transaction, verb)?;
@@ -294,10 +304,9 @@ impl World<'_> {
 impl Present for World<'_> {
     fn is_as_before(&self, path: &Path) -> Result<bool> {
         let (before, now) = (self.view(&self.before)?, self.view(&self.now)?);
-        match (
-            tree::lstat(&join(before, path))?,
-            tree::lstat(&join(now, path))?,
-        ) {
+        // By real directories only, as the replay goes: a symlink on the way leads to another path.
+        let physical = |view: &View| Root::open(view.path())?.lstat(path);
+        match (physical(before)?, physical(now)?) {
             (None, None) => Ok(true),
             (Some(a), Some(b)) => {
                 let kind = delta::differs(before.path(), now.path(), path, &a, &b)?;
@@ -308,15 +317,9 @@ impl Present for World<'_> {
     }
 
     fn is_directory(&self, path: &Path) -> Result<bool> {
-        let now = self.view(&self.now)?;
-        Ok(tree::lstat(&join(now, path))?.is_some_and(|meta| meta.kind == Kind::Directory))
-    }
-}
-
-fn join(view: &View, path: &Path) -> PathBuf {
-    if path.as_os_str().is_empty() {
-        view.path().to_path_buf()
-    } else {
-        view.path().join(path)
+        let now = Root::open(self.view(&self.now)?.path())?;
+        Ok(now
+            .lstat(path)?
+            .is_some_and(|meta| meta.kind == Kind::Directory))
     }
 }

@@ -30,6 +30,9 @@ pub struct Replayed {
     pub removed: u64,
     /// Directories that should have gone but hold something of somebody else.
     pub kept_directories: Vec<PathText>,
+    /// Paths that somebody changed after the replay was interrupted.
+    #[serde(default)]
+    pub changed: Vec<PathText>,
 }
 
 /// Makes each of `paths` in the tree `target` what it is in the tree `view`, and sets the times of

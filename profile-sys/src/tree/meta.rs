@@ -132,9 +132,14 @@ pub fn is_opaque(directory: &Path) -> Result<bool> {
 /// # Errors
 /// When the system refuses.
 pub fn set_meta(path: &Path, meta: &Meta) -> Result<()> {
-    fault::point("set owner and mode of", path)?;
     let parent = open_parent(path)?;
-    let entry = Handle::open(&Place::of(path, &parent)?)?;
+    set_meta_at(&Place::of(path, &parent)?, meta)
+}
+
+/// As [`set_meta`], of an entry in an open directory; `.` is the directory itself.
+pub(super) fn set_meta_at(place: &Place<'_>, meta: &Meta) -> Result<()> {
+    fault::point("set owner and mode of", &place.shown)?;
+    let entry = Handle::open(place)?;
     entry.set_owner(meta.uid, meta.gid)?;
     entry.set_mode(meta)?;
     entry.set_modified(meta.mtime_ns)

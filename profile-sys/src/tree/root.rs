@@ -12,7 +12,7 @@ use nix::unistd::linkat;
 
 use super::copy::copy;
 use super::directory::Directory;
-use super::meta::{Kind, Meta};
+use super::meta::{Kind, Meta, set_meta_at};
 use super::place::{Handle, Place};
 use crate::{Error, Result, fault, file};
 
@@ -242,8 +242,7 @@ impl Root {
     /// ENOENT.
     pub fn set_meta(&self, relative: &Path, meta: &Meta) -> Result<()> {
         let reached = self.reach(relative)?;
-        super::set_meta(&reached.place().path(), meta)
-            .map_err(|error| renamed(error, &reached.shown))
+        set_meta_at(&reached.place(), meta)
     }
 
     /// The content of a regular file of at most `limit` bytes; `None` when nothing has this name.

@@ -47,6 +47,32 @@ def test_undo_of_a_delete(t):
     crash.at_every_effect(t, pool, ("--yes", "-p", profile, "undo", str(number)), 12)
 
 
+def test_undo_of_a_delete_that_was_cut_loses_nothing_to_gc(t):
+    """What half came back is not trash, and asking for it once more does not stand in recover's way."""
+    pool = _with_files(t)
+    profile = pool.ok("info", "dev")["id"]
+    number = pool.ok("--yes", "delete", "dev")["transaction"]
+    words = ("--yes", "-p", profile, "undo", str(number))
+    done = pool.copy("done.img")
+    points = crash.effects(done, *words)
+    new = crash.world(done)
+    os.unlink(done.image)
+    held = 0
+    for effect, name, _ in points:
+        copy = pool.copy("crash.img")
+        copy.fp(*words, env={"FLIPPER_FAULT_AT": str(effect)})
+        if copy.fp("--yes", "-p", profile, "undo", str(number)).status == 4:
+            held += 1
+            copy.ok("pool", "gc")
+        expect.status(copy.fp("recover"), 0)
+        if "dev" not in crash.world(copy)["profiles"]:
+            copy.ok(*words)
+        expect.equal(crash.difference(new, crash.world(copy)), None, f"cut at {effect}, {name}")
+        expect.nothing(copy.ok("recover")["actions"], f"cut at {effect}, {name}: left to recover")
+        os.unlink(copy.image)
+    expect.that(held, "no cut left an intent")
+
+
 def test_undo_of_a_reset(t):
     pool = _with_files(t)
     pool.ok("--yes", "reset", "dev")

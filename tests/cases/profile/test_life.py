@@ -2,7 +2,8 @@
 
 import os
 
-from lib import expect
+from lib import expect, session
+from lib.process import run_ok
 
 
 def _names(pool):
@@ -112,14 +113,19 @@ def test_what_was_deleted_is_collected_only_when_asked(t):
     pool.ok("clone", "dev", "kept")
     profile = pool.ok("info", "dev")["id"]
     number = pool.ok("--yes", "delete", "dev")["transaction"]
+    with pool.top() as top:
+        _, content = pool.profile_file(top, "kept")
+        snapshots = f"{top}/@snapshots/{content['id']}"
+        run_ok("btrfs", "-q", "subvolume", "snapshot", "-r", f"{snapshots}/origin", f"{snapshots}/4711-pre")
     would = pool.ok("pool", "gc", "--dry-run")
-    expect.equal(len(would["collected"]), 2, "the profile and its snapshots")
+    expect.equal(len(would["collected"]), 3, "the profile, its snapshots, and one that no transaction has")
     with pool.top() as top:
         expect.equal(os.listdir(f"{top}/@flipper/trash"), [str(number)])
     expect.equal(pool.ok("pool", "gc")["collected"], would["collected"])
     with pool.top() as top:
         expect.nothing(os.listdir(f"{top}/@flipper/trash"), "left in the trash")
         expect.that(not os.path.exists(f"{top}/@snapshots/{profile}"), "snapshots of a collected profile")
+        expect.equal(os.listdir(f"{top}/@snapshots/{content['id']}"), ["origin"], "snapshots of the other one")
     expect.nothing(pool.ok("pool", "gc")["collected"], "left to collect")
     expect.status(pool.fp("--yes", "-p", profile, "undo", str(number)), 1)
     expect.equal(_names(pool), ["kept"])
@@ -144,6 +150,21 @@ def test_reset_empties_the_profile_and_can_be_undone(t):
     pool.ok("--yes", "-p", "dev", "undo")
     from oracle import tree
     expect.nothing(tree.compare(before, pool.reading()), "differences after the undo of a reset")
+
+
+def test_the_undo_of_a_reset_rewinds_no_state(t):
+    """What was written after the reset stays, what the reset emptied comes back; not beside a mounted profile."""
+    pool = t.pool("mini")
+    pool.shell("dev", "echo before > /srv/emptied; echo before > /home/kept; echo mine > /etc/mine")
+    pool.ok("--yes", "reset", "dev")
+    pool.shell("dev", "test ! -e /srv/emptied; echo after > /home/thesis; echo after > /srv/new")
+    with session.inside(pool):
+        answer = pool.fp("--yes", "-p", "dev", "undo")
+        expect.status(answer, 1)
+        expect.contains(answer.text, "leave the profile first")
+    pool.ok("--yes", "-p", "dev", "undo")
+    expect.equal(pool.shell("dev", "cat /srv/emptied /home/kept /home/thesis /srv/new /etc/mine").text.split(),
+                 ["before", "before", "after", "after", "mine"])
 
 
 def test_built_in_profiles_are_only_cloned_and_reset(t):

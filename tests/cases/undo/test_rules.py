@@ -173,6 +173,53 @@ def test_outside_while_entered_it_is_done_live(t):
         roundtrip.equal(pool, before, "after the live undo from outside")
 
 
+def _live_effects(inside):
+    """The effects of a live undo, which is taken back again: (number, name, path)."""
+    inside.say("rm -f /var/tmp/trace; FLIPPER_FAULT_TRACE=/var/tmp/trace flipper-profile --json --yes undo")
+    effects = [line.split(" ", 2) for line in inside.say("cat /var/tmp/trace").splitlines()]
+    inside.say("flipper-profile --json --yes redo")
+    return effects
+
+
+def test_what_is_written_after_an_interrupted_live_undo_is_kept(t):
+    """Whoever finds the undo half done and goes on working must not lose that to recover."""
+    pool = t.pool("mini")
+    expect.status(pool.install("fpt-conf=1", "fpt-links"), 0)
+    traced = pool.copy("traced.img")
+    with session.inside(traced) as inside:
+        effects = _live_effects(inside)
+    removals = [number for number, name, path in effects if name == "remove" and path.endswith("/etc/fpt/main.conf")]
+    with session.inside(pool) as inside:
+        inside.say(f"FLIPPER_FAULT_AT={removals[-1]} flipper-profile --json --yes undo")
+        # Backwards: what is below /usr goes before what is below /etc.
+        mine = "/usr/lib/fpt-links/a/one"
+        expect.equal(inside.say(f"test -e {mine} || echo gone").strip(), "gone", "the cut came too early")
+        inside.say(f"mkdir -p {os.path.dirname(mine)}; echo mine > {mine}")
+        said = inside.say("flipper-profile --json recover")
+        expect.contains(said, f"{mine} was changed since")
+        expect.equal(inside.say(f"cat {mine}").strip(), "mine")
+        expect.equal(inside.say("test -e /etc/fpt || echo gone").strip(), "gone", "the rest of the undo")
+    expect.absent(pool.run("dev", "dpkg", "-l").text, "ii  fpt-links")
+    expect.nothing(pool.ok("recover")["actions"], "actions of a second recover")
+
+
+def test_what_is_written_while_a_live_undo_is_planned_stops_it(t):
+    """Between the snapshot that the plan is made of and the first path that changes."""
+    pool = t.pool("mini")
+    with session.inside(pool) as inside:
+        inside.say("apt-get -q -y install fpt-conf=1 >/dev/null 2>&1")
+        effects = _live_effects(inside)
+        after_now = next(int(number) + 1 for number, _, path in effects if path.endswith("/now"))
+        inside.say(f"FLIPPER_FAULT_AT={after_now} FLIPPER_FAULT_ACTION=stop flipper-profile --json --yes undo > /var/tmp/out 2>&1 & pid=$!; "
+                   "while ! grep -q 'State:.T' /proc/$pid/status; do sleep 0.05; done; "
+                   "echo mine > /etc/fpt/main.conf; kill -CONT $pid; wait $pid; echo $? >> /var/tmp/out")
+        expect.equal(inside.say("tail -n 1 /var/tmp/out").strip(), "75")
+        expect.equal(inside.say("cat /etc/fpt/main.conf").strip(), "mine")
+        # The next one sees it, and says so.
+        expect.contains(inside.say("flipper-profile --json --yes undo"), "changed again since")
+    expect.absent([r["state"] for r in pool.history()], "open")
+
+
 def test_a_live_undo_can_be_redone(t):
     pool = t.pool("mini")
     with session.inside(pool) as inside:

@@ -16,6 +16,11 @@ def test_a_plain_file(t):
     _both(t, "install", "fpt-hello=1")
 
 
+def test_a_file_at_the_top_of_the_tree(t):
+    """It changes the time of the root directory itself."""
+    _both(t, "install", "fpt-top")
+
+
 def test_conffiles(t):
     _both(t, "install", "fpt-conf=1")
 
