@@ -1,6 +1,7 @@
 //! Recovery: what an interrupted change left is finished or taken back; idempotent.
 //!
-//! Runs at boot, and whenever a command finds something pending. Old or new, never a mixture:
+//! Runs at boot and by `flipper-profile recover`; a command that finds something pending of its profile
+//! refuses and names it. Old or new, never a mixture:
 //! each pending operation of the journal says what it was about, and the disk says how far it came.
 
 mod packages;

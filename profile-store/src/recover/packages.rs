@@ -25,7 +25,7 @@ pub(super) fn finish(
     for row in rows::recent(&world, journal)? {
         let of_this = pending.operation.transaction == Some(row.number) && row.ended.is_none();
         if of_this && !liveness::is_gone(&world, &row.owner)? {
-            // Its next hook finishes it: dpkg may be in the middle of these very directories.
+            // The first hook of the next change finishes it: dpkg may be in the middle of these very directories.
             return Ok(false);
         }
     }

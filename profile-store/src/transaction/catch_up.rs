@@ -29,7 +29,7 @@ pub struct Caught {
 /// Records what hooks left beside the journal, closes rows whose process is gone, and notices package
 /// changes that no hook saw.
 ///
-/// Cheap when there is nothing to do: a listing of a directory, two queries, four lstat calls.
+/// Cheap when there is nothing to do: a few listings, queries and lstat calls.
 ///
 /// # Errors
 ///

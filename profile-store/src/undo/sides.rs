@@ -71,7 +71,7 @@ pub fn sides(pool: &Pool, transaction: &Transaction, participle: &'static str) -
 
 /// What the transaction changed and which of it the packages did.
 ///
-/// The state paths of the profile as it is now are left out.
+/// The state paths of the profile as it was afterwards are left out.
 ///
 /// # Errors
 ///
