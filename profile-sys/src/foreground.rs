@@ -92,6 +92,9 @@ impl Foreground {
         let failed = |error: Errno| Error::io(VERB, format!("/proc/{}", child.id()), error);
         loop {
             if let Some(status) = child.try_wait()? {
+                // Meant for the program, which has ended: let through, they would end the caller in place
+                // of the program's status.
+                drop_pending()?;
                 return Ok(shell_status(status));
             }
             let received = match self.signals.read_signal() {
@@ -108,6 +111,16 @@ impl Foreground {
             }
         }
     }
+}
+
+/// Takes the held signals off the queue of this process.
+fn drop_pending() -> Result<()> {
+    let failed = |error| Error::io("drop the signals of", "/proc/self", error);
+    let passed_on: SigSet = PASSED_ON.into_iter().collect();
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    let signals = SignalFd::with_flags(&passed_on, flags).map_err(failed)?;
+    while signals.read_signal().map_err(failed)?.is_some() {}
+    Ok(())
 }
 
 /// The exit status a shell has for it.
@@ -260,6 +273,18 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_signal_that_comes_with_the_programs_end_does_not_replace_its_status() {
+        let foreground = Foreground::begin().unwrap();
+        let child = crate::namespace::fork_child(|| 7).unwrap();
+        // Before the wait begins: the program has ended, and Ctrl-C went to the whole group.
+        nix::sys::signal::raise(Signal::SIGINT).unwrap();
+        nix::sys::signal::raise(Signal::SIGTERM).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        // This process lives on, which shows that both were dropped.
+        assert_eq!(foreground.wait(&child).unwrap(), 7);
+    }
 
     fn program(name: &str, path: &Path) -> Program {
         Program {
