@@ -251,7 +251,9 @@ fn finish_steps(root: &Path, payload: &Payload, steps: &[String]) -> Result<()> 
         if !file::exists(&copy)? {
             continue;
         }
-        if steps.contains(&copied(index)) {
+        // What dpkg put there meanwhile is what the directory was to make room for.
+        let taken = tree::lstat(&path)?.is_some_and(|meta| meta.kind != tree::Kind::Directory);
+        if steps.contains(&copied(index)) && !taken {
             replace(&path, &copy)?;
         } else {
             file::remove_tree(&copy)?;

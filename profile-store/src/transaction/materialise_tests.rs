@@ -102,6 +102,27 @@ fn the_copy_takes_the_place() {
 }
 
 #[test]
+fn finished_late_it_takes_no_place_that_a_package_took() {
+    let top = tempfile::tempdir().unwrap();
+    let (path, copy, entry) = directory(top.path());
+    let payload = Payload {
+        directories: vec![entry],
+    };
+    let steps = [copied(0)];
+    tree::copy_tree(&path, &copy, &|_| false, &|_, _| true).unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    fs::write(&path, "the package's file").unwrap();
+    finish_steps(top.path(), &payload, &steps).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"the package's file");
+    assert!(!copy.exists());
+    // Where nothing stands the copy comes.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&copy).unwrap();
+    finish_steps(top.path(), &payload, &steps).unwrap();
+    assert!(path.is_dir() && !copy.exists());
+}
+
+#[test]
 fn a_damaged_record_touches_nothing() {
     for (path, copy) in [
         ("../etc", "x"),
