@@ -9,7 +9,7 @@ use profile_sys::{lock, process};
 use crate::bare::{self, Line};
 use crate::begin;
 use crate::end;
-use crate::hook::Hook;
+use crate::hook::{Hook, NO_PLAN};
 use crate::policy::Verdict;
 use crate::prepare;
 use crate::say;
@@ -45,10 +45,7 @@ pub fn before(hook: &Hook, caller: &Caller) -> Verdict {
         }
         // How the beginning went counts: it is what protects.
         if let Err(error) = prepare::of_archives(work, &archives) {
-            let what = format!(
-                "the plan of this change was not recorded: {}",
-                say::whole(&error)
-            );
+            let what = format!("{NO_PLAN}: {}", say::whole(&error));
             say::warn(&what, &say::help(&error));
         }
         Ok(verdict)

@@ -15,6 +15,9 @@ use crate::mode::Mode;
 use crate::policy::{self, Policy, Verdict};
 use crate::say;
 
+/// What is said of a plan that was lost.
+pub const NO_PLAN: &str = "the plan of this change was not recorded";
+
 /// How long the first hook of a change waits for another command to give the pool's lock back.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 
@@ -128,7 +131,7 @@ impl Hook {
                 "this change does not happen, since it cannot be protected (hook-policy = stop)"
             }
             Mode::Pre | Mode::DpkgPre => "this change is not protected and cannot be undone",
-            Mode::Plan => "the plan of this change was not recorded",
+            Mode::Plan => NO_PLAN,
             Mode::Post | Mode::DpkgPost => "this change is not fully recorded yet",
         }
     }

@@ -59,11 +59,14 @@ fn main() -> ExitCode {
             );
             say::warn(&what, "leave the profile and enter it again");
             let settings = read_settings(mode);
-            return exit(mode, Verdict::Failed, policy_of(&settings));
+            let switched_off = settings::switched_off(&settings, variable);
+            let policy = policy_of(&settings, switched_off.as_deref());
+            return exit(mode, Verdict::Failed, policy);
         }
     };
     let settings = read_settings(mode);
-    let policy = policy_of(&settings);
+    let switched_off = settings::switched_off(&settings, variable);
+    let policy = policy_of(&settings, switched_off.as_deref());
     let hook = Hook {
         mode,
         session,
@@ -74,7 +77,7 @@ fn main() -> ExitCode {
             pkexec: variable("PKEXEC_UID"),
             packagekit: variable("PACKAGEKIT_CALLER_UID"),
         },
-        switched_off: settings::switched_off(&settings, variable),
+        switched_off,
         policy,
         now: Time::now(),
     };
@@ -82,8 +85,8 @@ fn main() -> ExitCode {
 }
 
 /// Whoever switched the protection off, for one run or for good, wants no change stopped for want of it.
-fn policy_of(settings: &Settings) -> Policy {
-    match settings::switched_off(settings, variable) {
+fn policy_of(settings: &Settings, switched_off: Option<&str>) -> Policy {
+    match switched_off {
         Some(_) => Policy::Report,
         None => settings.policy,
     }
@@ -164,10 +167,7 @@ fn perform(hook: &Hook) -> Verdict {
         Mode::Plan => match read_plan() {
             Ok(plan) => prepare::of_plan(hook, &caller, &plan),
             Err(reason) => {
-                say::warn(
-                    &format!("the plan of this change was not recorded: {reason}"),
-                    "",
-                );
+                say::warn(&format!("{}: {reason}", hook::NO_PLAN), "");
                 Verdict::Failed
             }
         },

@@ -31,10 +31,10 @@ pub fn of_plan(hook: &Hook, caller: &Caller, plan: &Plan) -> Verdict {
         let reading = scope.spawn(|| readable(&paths));
         hook.with_journal(caller, |work| {
             transaction::plan(&work.world, &work.journal, work.caller, &planned)?;
-            match reading.join() {
-                Ok(archives) => materialise_for(work, &archives),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+            let archives = reading
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            materialise_for(work, &archives)
         })
     })
 }

@@ -12,7 +12,7 @@ use profile_store::undo::{self, Sides};
 use profile_store::view::View;
 use profile_store::{Error, Pool, changes, profile, state_paths};
 use profile_sys::file;
-use profile_sys::tree::{self, Kind, Meta};
+use profile_sys::tree::{Kind, Meta, Root};
 
 use crate::context::Result;
 use crate::output::encode::JsonPath;
@@ -157,7 +157,7 @@ struct Trees<'a> {
 impl Trees<'_> {
     fn describe(&self, change: &delta::Change) -> Result<Change> {
         let side = |root: &Path, kind: Option<Kind>| match kind {
-            Some(_) => tree::lstat(&at(root, &change.path)),
+            Some(_) => Root::open(root)?.lstat(&change.path),
             None => Ok(None),
         };
         let (before, after) = (side(self.old, change.old)?, side(self.new, change.new)?);
@@ -215,14 +215,6 @@ impl Trees<'_> {
             (Some(old), Some(new)) => difference(&old, &new, &label(before), &label(after)),
             _ => Difference::Binary,
         }
-    }
-}
-
-/// A path below a root; `join` of an empty one would add a slash, which follows a symlink.
-fn at(root: &Path, path: &Path) -> PathBuf {
-    match path.as_os_str().is_empty() {
-        true => root.to_path_buf(),
-        false => root.join(path),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing is collected that a profile, an open transaction or a pending operation names, and what
 //! cannot be parsed is kept.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use profile_db::journal::{self, Filter, Journal};
@@ -56,8 +57,7 @@ pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Resul
     progress.begin("collecting trash");
     for name in file::list(&layout.trash())? {
         let directory = layout.trash().join(&name);
-        let number: Option<TransactionNumber> = name.to_str().and_then(|text| text.parse().ok());
-        let Some(number) = number.filter(|number| !needed.contains(number)) else {
+        let Some(number) = deletion(&name).filter(|number| !needed.contains(number)) else {
             collected
                 .kept
                 .push(format!("trash {}", name.to_string_lossy()));
@@ -89,6 +89,11 @@ pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Resul
         reserve::refill(pool)?;
     }
     Ok(collected)
+}
+
+/// Which transaction put a directory into trash.
+fn deletion(name: &OsStr) -> Option<TransactionNumber> {
+    name.to_str()?.parse().ok()
 }
 
 /// Snapshots of living profiles whose transaction has no row. A row is durable before its snapshot is made,
@@ -134,9 +139,8 @@ fn former_profiles(
     let layout = pool.layout();
     let mut kept: Vec<ProfileId> = profile::all(pool)?.into_iter().map(|(id, _)| id).collect();
     for name in file::list(&layout.trash())? {
-        let number: Option<TransactionNumber> = name.to_str().and_then(|text| text.parse().ok());
         // It is still there when nothing is to be deleted.
-        if number.is_some_and(|number| collected.trash.contains(&number)) {
+        if deletion(&name).is_some_and(|number| collected.trash.contains(&number)) {
             continue;
         }
         let trashed = layout.trash().join(&name).join(STAGED_PROFILE);

@@ -193,8 +193,14 @@ fn operation(
             deletion,
         } => {
             profile::finish_restoration(pool, profile, trash)?;
-            let number = pending.operation.transaction;
-            profile::end_restoration(journal, *deletion, number, pending.id, now)?;
+            let undo = pending
+                .operation
+                .transaction
+                .ok_or_else(|| Error::NeedsRecover {
+                    what: words(pending),
+                })?;
+            let ending = profile::restoration_ending(undo, *deletion);
+            replacement::finish(journal, pending.id, &ending, now)?;
             true
         }
         Intent::Replay {

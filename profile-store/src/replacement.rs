@@ -142,7 +142,7 @@ fn exchange(
     Ok(())
 }
 
-/// Writes the end of a replacement or replay into the journal.
+/// Writes the end of a replacement, a replay or a restoration into the journal.
 pub(crate) fn finish(
     journal: &Journal,
     operation: OperationId,

@@ -102,7 +102,8 @@ enum Failure {
     Other(String),
 }
 
-fn busy(profile: &ProfileFile) -> Error {
+/// The error where a package manager is in the way.
+pub(crate) fn busy(profile: &ProfileFile) -> Error {
     Error::PackageManagerBusy {
         name: profile.name.to_string(),
     }

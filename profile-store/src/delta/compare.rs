@@ -82,13 +82,15 @@ impl Comparison<'_> {
         let replaced = touch.before && touch.after && touch.created.is_some();
         let whiteout = touch.created == Some(Created::Whiteout);
         let went = touch.before && !touch.after;
-        let upper = join(&self.old.profile.join(UPPER), relative);
-        let hid = touch.opaque.is_some()
-            || replaced
-            || whiteout
-            || (went && file::exists(&upper)? && tree::is_opaque(&upper)?);
+        let hid = touch.opaque.is_some() || replaced || whiteout || (went && self.hid(relative)?);
         // overlayfs marks a new directory although there is nothing to hide.
         Ok(hid && self.base_has_directory(relative)?)
+    }
+
+    /// Whether the old upper has a directory here that hides the base's.
+    fn hid(&self, relative: &Path) -> Result<bool> {
+        let upper = join(&self.old.profile.join(UPPER), relative);
+        Ok(file::exists(&upper)? && tree::is_opaque(&upper)?)
     }
 
     /// Compares a path that the stream names.
@@ -209,11 +211,7 @@ impl Comparison<'_> {
 }
 
 fn lstat(root: &Path, relative: &Path) -> Result<Option<Meta>> {
-    // `join` of an empty path would add a slash, which follows a symlink.
-    if relative.as_os_str().is_empty() {
-        return Ok(tree::lstat(root)?);
-    }
-    Ok(tree::lstat(&root.join(relative))?)
+    Ok(tree::lstat(&join(root, relative))?)
 }
 
 /// As [`lstat`], without a look where the directory is known to be `missing`; adds to that what is no
@@ -273,6 +271,7 @@ pub fn differs(
     Ok((a.mtime_ns != b.mtime_ns).then_some(ChangeKind::Times))
 }
 
+/// A path below a root; `join` of an empty one would add a slash, which follows a symlink.
 fn join(root: &Path, relative: &Path) -> PathBuf {
     if relative.as_os_str().is_empty() {
         root.to_path_buf()

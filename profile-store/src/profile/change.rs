@@ -1,18 +1,16 @@
 //! Renaming, setting and deleting profiles.
 
 use profile_db::ProfileFile;
-use profile_db::journal::{
-    Durability, Finish, Journal, NewTransaction, OperationId, Outcome, TransactionKind,
-};
+use profile_db::journal::{Finish, Journal, NewTransaction, Outcome, TransactionKind};
 use profile_db::model::{Kind, ProfileId, ProfileName, Time, TransactionNumber};
 use profile_sys::file;
 
 use super::{read, require_name_free, write_file};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
-use crate::operation::{self, Intent};
+use crate::operation::{self, Ending, Intent};
 use crate::pool::Pool;
-use crate::replacement::{STAGED_PROFILE, STAGED_STATE};
+use crate::replacement::{self, STAGED_PROFILE, STAGED_STATE};
 use crate::transaction::reserve;
 use crate::{in_use, recover, state_paths};
 
@@ -219,7 +217,7 @@ pub fn restore_deleted(
     }
     let profile = super::read_file(&trashed)?;
     // One that was cut: `recover` carries it through, a second one would stand in its way.
-    crate::recover::refuse_pending(journal, &profile.id)?;
+    recover::refuse_pending(journal, &profile.id)?;
     require_name_free(pool, &profile.name)?;
     let mut row = new_row(&profile, TransactionKind::Undo, actor, now);
     row.undoes = Some(deletion);
@@ -231,32 +229,19 @@ pub fn restore_deleted(
     };
     let operation = operation::record(journal, &intent, Some(number), now)?;
     finish_restoration(pool, &profile.id, &trash)?;
-    end_restoration(journal, deletion, Some(number), operation, now)?;
+    let ending = restoration_ending(number, deletion);
+    replacement::finish(journal, operation, &ending, now)?;
     Ok(profile)
 }
 
-/// Records the end of a restoration, all of it or nothing.
-pub(crate) fn end_restoration(
-    journal: &Journal,
-    deletion: TransactionNumber,
-    number: Option<TransactionNumber>,
-    operation: OperationId,
-    now: Time,
-) -> Result<()> {
-    let done = Finish {
-        outcome: Outcome::Done,
-        ended: Some(now),
-        problem: None,
-    };
-    Ok(journal.batch(Durability::Durable, |journal| {
-        if let Some(number) = number {
-            if journal.transaction(deletion)?.undone_by.is_none() {
-                journal.mark_undone(deletion, number)?;
-            }
-            journal.finish(number, &done)?;
-        }
-        journal.complete(operation)
-    })?)
+/// How the undo of a deletion ends.
+pub(crate) fn restoration_ending(undo: TransactionNumber, deletion: TransactionNumber) -> Ending {
+    Ending {
+        transaction: undo,
+        undoes: vec![deletion],
+        brings_back: None,
+        post: None,
+    }
 }
 
 /// Carries a recorded restoration through; idempotent. The state comes first: a profile that has a

@@ -102,6 +102,13 @@ impl Caller {
         }))
     }
 
+    /// The processes of a chain as owners of transactions, without those that are gone.
+    pub fn owners(chain: &[Info]) -> impl Iterator<Item = Result<Owner>> + '_ {
+        chain
+            .iter()
+            .filter_map(|process| Self::owner_of(process.pid).transpose())
+    }
+
     fn new(chain: &[Info], found: FrontEnd, asker: &Asker) -> Result<Option<Self>> {
         let owner = &chain[found.owner];
         let Some(identity) = Self::owner_of(owner.pid)? else {

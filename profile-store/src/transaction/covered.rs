@@ -13,7 +13,6 @@ use profile_sys::{file, process};
 use super::caller::Caller;
 use crate::error::Result;
 
-const EEXIST: i32 = 17;
 /// Where the files stand: as long as the session lasts, seen by every process in the profile.
 const DIRECTORY: &str = "/run/flipper-profile/covered";
 
@@ -26,7 +25,7 @@ pub fn mark(owner: &Owner) -> Result<()> {
     file::create_directory_all(Path::new(DIRECTORY), 0o700)?;
     match file::write_new(&place(owner), &[], 0o600) {
         // A further commit of the same run.
-        Err(error) if error.errno() == Some(EEXIST) => Ok(()),
+        Err(error) if error.is_already_there() => Ok(()),
         outcome => Ok(outcome?),
     }
 }
@@ -52,11 +51,9 @@ pub fn covers(pid: u32) -> Result<bool> {
     if !file::exists(Path::new(DIRECTORY))? {
         return Ok(false);
     }
-    for process in process::ancestors(pid)? {
-        if let Some(owner) = Caller::owner_of(process.pid)? {
-            if file::exists(&place(&owner))? {
-                return Ok(true);
-            }
+    for owner in Caller::owners(&process::ancestors(pid)?) {
+        if file::exists(&place(&owner?))? {
+            return Ok(true);
         }
     }
     Ok(false)

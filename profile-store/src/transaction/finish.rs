@@ -85,10 +85,11 @@ fn finish_protected(
     let (taken, beside) = std::thread::scope(|scope| {
         let reading = scope.spawn(|| measure::beside(world, row, &pre));
         let taken = snapshots::take_post(world, number);
-        match reading.join() {
-            Ok(beside) => (taken, beside),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        let beside = reading.join();
+        (
+            taken,
+            beside.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        )
     });
     let (post_name, missing) = match taken {
         Ok(name) => (Some(name), None),

@@ -32,11 +32,8 @@ pub enum Sight {
 /// /proc cannot be read.
 pub fn is_told(world: &World<'_>, pid: u32) -> Result<bool> {
     let layout = world.pool.layout();
-    for process in process::ancestors(pid)? {
-        let Some(owner) = Caller::owner_of(process.pid)? else {
-            continue;
-        };
-        if notes::tells_of(Some(layout), &world.profile, &owner) {
+    for owner in Caller::owners(&process::ancestors(pid)?) {
+        if notes::tells_of(Some(layout), &world.profile, &owner?) {
             return Ok(true);
         }
     }
@@ -63,11 +60,8 @@ pub fn look(
     else {
         return Ok(Sight::NoDpkg);
     };
-    for process in &chain[dpkg..] {
-        let Some(owner) = Caller::owner_of(process.pid)? else {
-            continue;
-        };
-        if rows::going_on(world, journal, &owner)?.is_some() {
+    for owner in Caller::owners(&chain[dpkg..]) {
+        if rows::going_on(world, journal, &owner?)?.is_some() {
             return Ok(Sight::Announced);
         }
     }

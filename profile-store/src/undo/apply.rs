@@ -20,7 +20,7 @@ use crate::pool::Pool;
 use crate::profile::{self, identity_of_present, new_row};
 use crate::progress::{Progress, Silent};
 use crate::replacement::{self, Replacement, STAGED_PROFILE, STAGED_STATE};
-use crate::standing::{Standing, standing};
+use crate::standing::{Standing, busy, standing};
 use crate::state_paths;
 use crate::transaction::reserve;
 use crate::view::View;
@@ -372,9 +372,6 @@ fn replay_where_it_stands(
 ) -> Result<Replayed> {
     let failed = "the undo in the entered profile failed: ";
     standing.with_merged(pool, profile, failed, |pool, merged| {
-        let snapshot = pool.layout().top().join(task.view_of.to_path());
-        let (base, _) = profile::base_for(pool, profile)?;
-        let view = View::read_only(pool, &snapshot, &base)?;
         let mut paths: Vec<PathBuf> = task.paths.iter().map(PathText::to_path).collect();
         let times: Vec<PathBuf> = task.times.iter().map(PathText::to_path).collect();
         // Under dpkg's lock now, which the plan was made without.
@@ -382,12 +379,13 @@ fn replay_where_it_stands(
             .layout()
             .snapshot(&profile.id, SnapshotName::Pre(ending.transaction));
         let changed = meanwhile::changed(pool, profile, &before, &paths)?;
+        if turn == Turn::First && !changed.is_empty() {
+            return Err(busy(profile));
+        }
+        let snapshot = pool.layout().top().join(task.view_of.to_path());
+        let (base, _) = profile::base_for(pool, profile)?;
+        let view = View::read_only(pool, &snapshot, &base)?;
         let others = match turn {
-            Turn::First if !changed.is_empty() => {
-                return Err(Error::PackageManagerBusy {
-                    name: profile.name.to_string(),
-                });
-            }
             Turn::First => HashSet::new(),
             Turn::Again => meanwhile::of_others(view.path(), merged, changed)?,
         };

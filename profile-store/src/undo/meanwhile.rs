@@ -12,7 +12,7 @@ use profile_sys::tree::{Kind, Root};
 
 use crate::delta::touched::in_upper;
 use crate::delta::{ChangeKind, differs, touched_between};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::staging::Staging;
 
@@ -32,15 +32,14 @@ pub(super) fn changed(
 ) -> Result<Vec<PathBuf>> {
     let staging = Staging::begin(pool)?;
     let present = staging.part(PRESENT);
-    btrfs::snapshot(&pool.layout().profile(&profile.id), &present, true)?;
-    let touched = touched_between(since, &present);
+    let touched = btrfs::snapshot(&pool.layout().profile(&profile.id), &present, true)
+        .map_err(Error::from)
+        .and_then(|()| touched_between(since, &present));
     staging.discard()?;
     let touched = touched?;
-    let renamed = touched.renamed.iter().flat_map(|one| [&one.from, &one.to]);
     let touched: HashSet<&Path> = touched
         .paths
         .keys()
-        .chain(renamed)
         .filter_map(|path| in_upper(path))
         .collect();
     let changed = paths.iter().filter(|path| touched.contains(path.as_path()));

@@ -157,6 +157,13 @@ pub(super) fn sort(
 
 /// A directory can become a file or a symlink again only when nobody else's entry stands in it.
 fn require_empty(sorted: &mut Sorted, since: &Delta) {
+    let replaced = |change: &Change| {
+        change.new == Some(Kind::Directory) && change.old.is_some_and(|old| old != Kind::Directory)
+    };
+    // Hardly any transaction has one.
+    if !sorted.restore.iter().any(replaced) {
+        return;
+    }
     let restored: HashSet<&Path> = sorted
         .restore
         .iter()
@@ -170,16 +177,11 @@ fn require_empty(sorted: &mut Sorted, since: &Delta) {
         .filter(|change| !restored.contains(change.path.as_path()))
         .map(|change| change.path.clone())
         .collect();
-    if foreign.is_empty() {
-        return;
-    }
     let (kept, blocked): (Vec<Change>, Vec<Change>) = std::mem::take(&mut sorted.restore)
         .into_iter()
         .partition(|change| {
-            let replaced = change.new == Some(Kind::Directory)
-                && change.old.is_some_and(|old| old != Kind::Directory);
             let below = |path: &PathBuf| *path != change.path && path.starts_with(&change.path);
-            !(replaced && foreign.iter().any(below))
+            !(replaced(change) && foreign.iter().any(below))
         });
     sorted.restore = kept;
     let obstacles = blocked

@@ -17,7 +17,7 @@ use crate::delta::{self, Delta};
 use crate::error::{Error, Result};
 use crate::pool::{Pool, PoolLock};
 use crate::staging::Staging;
-use crate::standing::{Standing, standing};
+use crate::standing::{Standing, busy, standing};
 use crate::view::View;
 use crate::{recover, state_paths};
 
@@ -141,9 +141,7 @@ fn refuse_open(journal: &Journal, profile: &ProfileFile) -> Result<()> {
     if journal.open_transactions(Some(&profile.id))?.is_empty() {
         return Ok(());
     }
-    Err(Error::PackageManagerBusy {
-        name: profile.name.to_string(),
-    })
+    Err(busy(profile))
 }
 
 fn require_present_base(

@@ -120,8 +120,7 @@ impl Root {
         let shown = self.path.join(relative);
         match self.open_below(below) {
             Ok(fd) => Ok(Some(Directory::new(fd, shown))),
-            // On the way is a symlink, or a file: then nothing has this name.
-            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => Ok(None),
+            Err(error) if leads_nowhere(error as i32) => Ok(None),
             Err(error) => Err(Error::io("reach", shown, error)),
         }
     }
@@ -133,9 +132,7 @@ impl Root {
     pub fn lstat(&self, relative: &Path) -> Result<Option<Meta>> {
         match self.reach(relative) {
             Ok(reached) => reached.place().meta(),
-            Err(error) if matches!(error.errno(), Some(libc::ENOENT | libc::ENOTDIR)) => Ok(None),
-            // On the way is a symlink: then nothing has this name in the physical tree.
-            Err(error) if error.errno() == Some(libc::ELOOP) => Ok(None),
+            Err(error) if error.errno().is_some_and(leads_nowhere) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -311,6 +308,12 @@ impl Root {
         let handle = Handle::of(File::from(opened), &reached.shown);
         file::list(&handle.path()).map_err(|error| renamed(error, &reached.shown))
     }
+}
+
+/// Whether an error says that nothing has the name in the physical tree: something on the way is missing, or
+/// is a file or a symlink.
+fn leads_nowhere(errno: i32) -> bool {
+    matches!(errno, libc::ENOENT | libc::ENOTDIR | libc::ELOOP)
 }
 
 /// The error with the path the caller knows, in place of the one through a descriptor.
