@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use profile_store::Error;
-use profile_store::transaction::{self, Request, Started, covered};
+use profile_store::transaction::{self, Request, Started};
 
 use crate::hook::Work;
 use crate::policy::Verdict;
@@ -24,9 +24,7 @@ pub fn begin(work: &Work<'_>) -> Result<Verdict, Error> {
         merged: Path::new("/"),
         required: work.hook.stops(),
     };
-    let started = transaction::begin(&work.world, &work.journal, work.lock.as_ref(), &request)?;
-    // Only a shortcut for the trigger: without it the journal tells the same.
-    let _ = covered::mark(&work.caller.owner);
+    let started = transaction::begin(work.world, &work.journal, work.lock.as_ref(), &request)?;
     Ok(match started {
         Started::Begun(_) | Started::Joined(_) | Started::SwitchedOff(_) => Verdict::Fine,
         Started::Unprotected(number, error) => {

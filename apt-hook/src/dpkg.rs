@@ -40,7 +40,7 @@ pub fn before(hook: &Hook, caller: &Caller) -> Verdict {
     hook.with_journal(caller, |work| {
         let verdict = begin::begin(work)?;
         let archives = bare::archives(&bare.line, &bare.directory);
-        if archives.is_empty() || hook.switched_off.is_some() {
+        if archives.is_empty() {
             return Ok(verdict);
         }
         // How the beginning went counts: it is what protects.

@@ -15,12 +15,13 @@ use crate::say;
 pub fn end(work: &Work<'_>) -> Result<Verdict, Error> {
     let hook = work.hook;
     let finished = transaction::finish(
-        &work.world,
+        work.world,
         &work.journal,
         work.lock.as_ref(),
         work.caller,
         hook.kind(),
         hook.now,
+        work.early.take(),
     )?;
     // A run that goes on marks itself again with its next commit.
     let _ = covered::unmark(&work.caller.owner);

@@ -1,10 +1,12 @@
 //! What every hook does first: find the profile, the front end and the person; open the pool.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use profile_db::journal::{Journal, TransactionKind};
 use profile_db::model::Time;
 use profile_store::pool::{JOURNAL_WAIT, PoolLock};
+use profile_store::transaction::early::{self, Early};
 use profile_store::transaction::front_end::Started;
 use profile_store::transaction::notes::{self, About, Note};
 use profile_store::transaction::{Asker, Caller, World, rows};
@@ -48,11 +50,13 @@ pub struct Work<'a> {
     /// Who asks.
     pub caller: &'a Caller,
     /// The profile in its pool.
-    pub world: World<'a>,
+    pub world: &'a World<'a>,
     /// The journal.
     pub journal: Journal,
     /// The pool's lock, when nobody else has it.
     pub lock: Option<PoolLock>,
+    /// The snapshot after the change, when its making has begun.
+    pub early: RefCell<Option<Early>>,
 }
 
 impl Hook {
@@ -83,6 +87,32 @@ impl Hook {
             Ok(pool) => pool,
             Err(error) => return self.failed(None, caller, &error),
         };
+        let world = World::of_session(&pool, &self.session);
+        let outcome = std::thread::scope(|scope| {
+            let early = match self.mode {
+                Mode::Post => early::guess(&world, caller),
+                Mode::Pre | Mode::Plan | Mode::DpkgPre | Mode::DpkgPost => None,
+            };
+            let early = early.map(|(early, making)| {
+                scope.spawn(|| making.make(&world));
+                early
+            });
+            self.in_journal(&world, caller, early, work)
+        });
+        match outcome {
+            Ok(verdict) => verdict,
+            Err(error) => self.failed(Some(&pool), caller, &error),
+        }
+    }
+
+    fn in_journal(
+        &self,
+        world: &World<'_>,
+        caller: &Caller,
+        early: Option<Early>,
+        work: impl FnOnce(&Work<'_>) -> Result<Verdict, Error>,
+    ) -> Result<Verdict, Error> {
+        let pool = world.pool;
         let told = !self.begins()
             && notes::tells_of(Some(pool.layout()), &self.session.profile, &caller.owner);
         // A hook hardly waits for another command: what needs the lock is left to the next one. The first
@@ -93,20 +123,15 @@ impl Hook {
         };
         let lock = pool.lock_within(wait).ok();
         let wait = if told { rows::PATIENCE } else { JOURNAL_WAIT };
-        let outcome = rows::journal_within(&pool, wait).and_then(|journal| {
-            let work_on = Work {
-                hook: self,
-                caller,
-                world: World::of_session(&pool, &self.session),
-                journal,
-                lock,
-            };
-            work(&work_on)
-        });
-        match outcome {
-            Ok(verdict) => verdict,
-            Err(error) => self.failed(Some(&pool), caller, &error),
-        }
+        let journal = rows::journal_within(pool, wait)?;
+        work(&Work {
+            hook: self,
+            caller,
+            world,
+            journal,
+            lock,
+            early: RefCell::new(early),
+        })
     }
 
     /// Tells that this hook could not do its work, and leaves a note where that is its only trace.
@@ -166,7 +191,7 @@ impl Hook {
             i32::from(left.is_err())
         };
         match deadline::run_within(limit, leave) {
-            Ok(Ended::InTime(status)) if status.success() => {}
+            Ok(Ended::InTime(0)) => {}
             _ => leave_in_session(&note),
         }
     }

@@ -96,7 +96,7 @@ fn exit(mode: Mode, verdict: Verdict, policy: Policy) -> ExitCode {
     ExitCode::from(policy::exit_status(mode, verdict, policy))
 }
 
-/// Exit statuses of the child that works.
+/// What the child that works returns.
 const FINE: i32 = 0;
 const FAILED: i32 = 1;
 
@@ -110,12 +110,10 @@ fn within_limit(hook: &Hook, settings: &Settings) -> Verdict {
         Verdict::Failed => FAILED,
     };
     let reason = match deadline::run_within(settings.time_limit, work) {
-        Ok(Ended::InTime(status)) => match status.code() {
-            Some(FINE) => return Verdict::Fine,
-            // The child has told why.
-            Some(FAILED) => return Verdict::Failed,
-            _ => format!("the hook was cut short ({status})"),
-        },
+        Ok(Ended::InTime(FINE)) => return Verdict::Fine,
+        // The child has told why.
+        Ok(Ended::InTime(_)) => return Verdict::Failed,
+        Ok(Ended::Cut(status)) => format!("the hook was cut short ({status})"),
         Ok(Ended::TooLate) => format!(
             "the hook took longer than {} s",
             settings.time_limit.as_secs()

@@ -15,22 +15,25 @@ use crate::policy::Verdict;
 use crate::protocol::{Direction, Plan, Step, Version};
 use crate::say;
 
+/// What helps where dpkg meets a directory of the base that was not made movable.
+const INSTEAD: &str = "if dpkg says `Invalid cross-device link`, `apt install ./FILE.deb` does it";
+
 /// Records apt's plan and prepares for its archives. A plan for another root takes the transaction
 /// back: nothing of this profile will change.
 pub fn of_plan(hook: &Hook, caller: &Caller, plan: &Plan) -> Verdict {
     if is_elsewhere(plan) {
         return hook.with_journal(caller, |work| {
-            transaction::plan::cancel(&work.world, &work.journal, work.caller)?;
+            transaction::plan::cancel(work.world, &work.journal, work.caller)?;
             Ok(Verdict::Fine)
         });
     }
     let planned: Vec<Planned> = plan.steps.iter().filter_map(planned).collect();
     let paths = unpacked(plan);
     std::thread::scope(|scope| {
-        // Meanwhile: dpkg-deb needs longer than the journal, and nothing of it.
-        let reading = scope.spawn(|| readable(&paths));
+        // One that cannot be read stops dpkg by itself. Meanwhile: dpkg-deb needs longer than the journal, and nothing of it.
+        let reading = scope.spawn(|| read(&paths).0);
         hook.with_journal(caller, |work| {
-            transaction::plan(&work.world, &work.journal, work.caller, &planned)?;
+            transaction::plan(work.world, &work.journal, work.caller, &planned)?;
             let archives = reading
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -54,12 +57,17 @@ fn unpacked(plan: &Plan) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What is in those of the archives that can be read; one that cannot stops dpkg by itself.
-fn readable(paths: &[PathBuf]) -> Vec<Archive> {
-    archive::read_all(paths)
-        .into_iter()
-        .filter_map(Result::ok)
-        .collect()
+/// What is in the archives that can be read, and which cannot.
+fn read(paths: &[PathBuf]) -> (Vec<Archive>, Vec<&PathBuf>) {
+    let mut archives = Vec::new();
+    let mut unreadable = Vec::new();
+    for (path, found) in paths.iter().zip(archive::read_all(paths)) {
+        match found {
+            Ok(archive) => archives.push(archive),
+            Err(_) => unreadable.push(path),
+        }
+    }
+    (archives, unreadable)
 }
 
 /// Records what a bare dpkg will do with its archives, and prepares for them.
@@ -68,7 +76,14 @@ fn readable(paths: &[PathBuf]) -> Vec<Archive> {
 ///
 /// The journal or dpkg's status cannot be read, or the journal not be written.
 pub fn of_archives(work: &Work<'_>, paths: &[PathBuf]) -> Result<Verdict, Error> {
-    let archives = readable(paths);
+    let (archives, unreadable) = read(paths);
+    for path in &unreadable {
+        let what = format!(
+            "{} could not be read, and nothing was prepared for it",
+            path.display()
+        );
+        say::warn(&what, INSTEAD);
+    }
     if archives.is_empty() {
         return Ok(Verdict::Fine);
     }
@@ -94,13 +109,13 @@ pub fn of_archives(work: &Work<'_>, paths: &[PathBuf]) -> Result<Verdict, Error>
             }
         })
         .collect();
-    transaction::plan(&work.world, &work.journal, work.caller, &planned)?;
+    transaction::plan(work.world, &work.journal, work.caller, &planned)?;
     materialise_for(work, &archives)
 }
 
 /// Makes every directory of the base movable that one of the archives has something else for.
 fn materialise_for(work: &Work<'_>, archives: &[Archive]) -> Result<Verdict, Error> {
-    let site = Site::new(&work.world, Path::new("/"));
+    let site = Site::new(work.world, Path::new("/"));
     let mut directories = BTreeSet::new();
     for file in archives.iter().flat_map(|archive| &archive.files) {
         // The cheap question first: nearly everything is a file already, or not there.
@@ -112,10 +127,10 @@ fn materialise_for(work: &Work<'_>, archives: &[Archive]) -> Result<Verdict, Err
         return Ok(Verdict::Fine);
     }
     let directories: Vec<PathBuf> = directories.into_iter().collect();
-    let row = transaction::rows::going_on(&work.world, &work.journal, &work.caller.owner)?;
+    let row = transaction::rows::going_on(work.world, &work.journal, &work.caller.owner)?;
     let number = row.map(|row| row.number);
     match materialise::materialise(
-        &work.world,
+        work.world,
         &work.journal,
         &site,
         number,

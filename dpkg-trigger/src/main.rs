@@ -66,6 +66,7 @@ fn main() -> ExitCode {
     };
     match deadline::run_within(TIME_LIMIT, work) {
         Ok(Ended::InTime(_)) => ExitCode::SUCCESS,
+        Ok(Ended::Cut(status)) => told(&format!("it was cut short ({status})")),
         Ok(Ended::TooLate) => told(&format!("it took longer than {} s", TIME_LIMIT.as_secs())),
         Err(error) => told(&whole(&error)),
     }
@@ -86,12 +87,16 @@ fn told(reason: &str) -> ExitCode {
 }
 
 fn refresh(session: &Session, pid: u32) -> Result<(), Error> {
-    let pool = Pool::open_session(session)?;
-    let world = World::of_session(&pool, session);
     // The hook before this dpkg has told the user that it could not work; nothing is left to say.
-    if unseen::is_told(&world, pid)? {
+    let is_told = |layout| unseen::is_told(layout, &session.profile, pid);
+    let pool = match Pool::open_session(session) {
+        Err(_) if is_told(None)? => return Ok(()),
+        pool => pool?,
+    };
+    if is_told(Some(pool.layout()))? {
         return Ok(());
     }
+    let world = World::of_session(&pool, session);
     let journal = match rows::journal_within(&pool, rows::PATIENCE) {
         // Whoever has it records what it does; what the hooks do not know of is found later anyway.
         Err(Error::Journal(error)) if error.is_locked() => return Ok(()),

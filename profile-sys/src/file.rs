@@ -50,8 +50,9 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
     if !meta.is_file() {
         return Err(failed(io::Error::from_raw_os_error(libc::EINVAL)));
     }
-    let mut bytes = Vec::new();
-    // The file may grow while it is read, so its length is no bound.
+    // As large as is likely, so that it is read at once; it may grow meanwhile, so its length is no bound.
+    let likely = meta.len().min(limit).saturating_add(1);
+    let mut bytes = Vec::with_capacity(usize::try_from(likely).unwrap_or(0));
     file.take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(failed)?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 pub use namespaces::{Namespaces, every_namespace};
 
-use crate::{Error, Result};
+use crate::{Error, Result, process};
 
 /// One mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ pub fn read_of(pid: u32) -> Result<Vec<Mount>> {
 }
 
 fn read_from(path: &Path) -> Result<Vec<Mount>> {
-    let text = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let text = process::read_whole(path).map_err(|error| Error::io("read", path, error))?;
     parse_from(&text, path)
 }
 

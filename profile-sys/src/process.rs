@@ -2,7 +2,8 @@
 
 mod liveness;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub use liveness::{Liveness, liveness};
 
 use crate::{Error, Result};
+
+/// Most files of /proc/pid fit into one page.
+const PAGE_BYTES: usize = 4096;
 
 /// What tells one process from every other one, in any pid namespace, over any reboot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,8 +42,6 @@ pub struct Info {
     pub cmdline: Vec<Vec<u8>>,
     /// When it started, in clock ticks since boot.
     pub start_time: u64,
-    /// Its effective user.
-    pub uid: u32,
 }
 
 /// The fields of /proc/pid/stat that are used here.
@@ -84,11 +86,19 @@ fn proc_path(pid: u32, file: &str) -> PathBuf {
 /// Reads a file of a process; `None` when the process is gone.
 fn read_of(pid: u32, file: &str) -> Result<Option<Vec<u8>>> {
     let path = proc_path(pid, file);
-    match std::fs::read(&path) {
+    match read_whole(&path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(Error::io("read", path, error)),
     }
+}
+
+/// As `std::fs::read`, for a file whose length the kernel does not tell: that would ask for a few bytes at
+/// first and twice as many each time, and the kernel writes the text anew for each of them.
+pub(crate) fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(PAGE_BYTES);
+    File::open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn is_gone(error: &io::Error) -> bool {
@@ -125,8 +135,8 @@ fn pid_namespace(pid: u32) -> Result<Option<u64>> {
 /// When /proc is not mounted.
 pub fn boot_id() -> Result<String> {
     let path = Path::new("/proc/sys/kernel/random/boot_id");
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
-    Ok(text.trim().to_owned())
+    let bytes = read_whole(path).map_err(|error| Error::io("read", path, error))?;
+    Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
 /// The identity of this process.
@@ -160,6 +170,28 @@ pub fn of(pid: u32) -> Result<Identity> {
     })
 }
 
+/// The identity of a process that was looked at before; `None` when it is gone.
+///
+/// # Errors
+/// When /proc is not mounted, or it may not be read.
+pub fn identity_of(process: &Info) -> Result<Option<Identity>> {
+    let (Some(pid_ns), Some(own_number)) = (pid_namespace(process.pid)?, own_pid(process.pid)?)
+    else {
+        return Ok(None);
+    };
+    // Last: the number may have been given away since.
+    let same = stat(process.pid)?.is_some_and(|stat| stat.start_time == process.start_time);
+    if !same {
+        return Ok(None);
+    }
+    Ok(Some(Identity {
+        pid: own_number,
+        start_time: process.start_time,
+        pid_ns,
+        boot_id: boot_id()?,
+    }))
+}
+
 /// The number of a process in its own pid namespace: the last of NSpid in its status.
 fn own_pid(pid: u32) -> Result<Option<u32>> {
     let Some(status) = read_of(pid, "status")? else {
@@ -186,22 +218,8 @@ fn field<'a>(status: &'a str, name: &str) -> Option<std::str::SplitAsciiWhitespa
 /// # Errors
 /// When it may not be read.
 pub fn info(pid: u32) -> Result<Option<Info>> {
-    let (Some(stat), Some(status), Some(cmdline)) = (
-        stat(pid)?,
-        read_of(pid, "status")?,
-        read_of(pid, "cmdline")?,
-    ) else {
+    let (Some(stat), Some(cmdline)) = (stat(pid)?, read_of(pid, "cmdline")?) else {
         return Ok(None);
-    };
-    let status = String::from_utf8_lossy(&status);
-    // Real, effective, saved, filesystem.
-    let uid = field(&status, "Uid:").and_then(|mut ids| ids.nth(1)?.parse().ok());
-    let Some(uid) = uid else {
-        return Err(Error::malformed(
-            "process status",
-            proc_path(pid, "status"),
-            "no Uid",
-        ));
     };
     Ok(Some(Info {
         pid,
@@ -209,8 +227,28 @@ pub fn info(pid: u32) -> Result<Option<Info>> {
         comm: stat.comm,
         cmdline: split_at_nul(&cmdline),
         start_time: stat.start_time,
-        uid,
     }))
+}
+
+/// The effective user of a process; `None` when it is gone.
+///
+/// # Errors
+/// When it may not be read.
+pub fn effective_user(pid: u32) -> Result<Option<u32>> {
+    let Some(status) = read_of(pid, "status")? else {
+        return Ok(None);
+    };
+    // Real, effective, saved, filesystem.
+    let uid = field(&String::from_utf8_lossy(&status), "Uid:")
+        .and_then(|mut ids| ids.nth(1)?.parse().ok());
+    match uid {
+        Some(uid) => Ok(Some(uid)),
+        None => Err(Error::malformed(
+            "process status",
+            proc_path(pid, "status"),
+            "no Uid",
+        )),
+    }
 }
 
 /// The processes above `pid`, its parent first, as far as they can be seen; one that ends meanwhile ends

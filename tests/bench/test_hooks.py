@@ -43,15 +43,15 @@ def _compare(t, packages, rounds):
     ours = middle["our hooks"] - middle["no hooks"]
     theirs = middle["snapper's hook"] - middle["snapper's system without its hook"]
     t.note(f"added by our hooks {ours * 1000:.0f} ms, by snapper's {theirs * 1000:.0f} ms, ratio {ours / theirs:.2f}")
-    expect.that(ours < theirs, f"our hooks add {ours:.3f} s, snapper's {theirs:.3f} s")
+    timing.want(t, ours < theirs, f"our hooks add {ours:.3f} s, snapper's {theirs:.3f} s")
 
 
 def test_one_small_package_costs_less_than_with_snapper(t):
-    _compare(t, "fpt-hello=1", 9 if t.long else 5)
+    _compare(t, "fpt-hello=1", timing.rounds(t, 9))
 
 
 def test_a_hundred_packages_cost_less_than_with_snapper(t):
-    _compare(t, HUNDRED, 5 if t.long else 3)
+    _compare(t, HUNDRED, timing.rounds(t, 5))
 
 
 # The clock is read by the shell that starts the hook: a program between apt and the hook would be taken for
@@ -91,7 +91,7 @@ def test_pre_and_post_cost_at_most_twice_the_raw_operations(t):
     with session.inside(pool, "dev") as inside, session.inside(pool, "bare") as bare, pool.top() as top:
         directory, _ = pool.profile_file(top, "bare")
         journal = raw.DurableJournal(f"{top}/raw.db")
-        for number in range(15 if t.long else 7):
+        for number in range(timing.rounds(t, 15)):
             inside.say("rm -f /var/tmp/hook-times; apt-get -q -y install fpt-hello=1 >/dev/null 2>&1")
             times = _hook_times(inside)
             ours.append((times["pre"] + times["post"]) / 1000)
@@ -108,7 +108,7 @@ def test_pre_and_post_cost_at_most_twice_the_raw_operations(t):
     timing.tell(t, "pre and post together", {"our hooks": ours, **each, "raw": rawly})
     middle = timing.medians({"ours": ours, "raw": rawly})
     t.note(f"ratio {middle['ours'] / middle['raw']:.2f}, at most 2 is wanted")
-    expect.that(middle["ours"] <= 2 * middle["raw"], f"pre and post cost {middle['ours'] / middle['raw']:.2f} times the raw operations")
+    timing.want(t, middle["ours"] <= 2 * middle["raw"], f"pre and post cost {middle['ours'] / middle['raw']:.2f} times the raw operations")
 
 
 def test_the_plan_costs_at_most_15_percent_of_dpkg(t):
@@ -116,7 +116,7 @@ def test_the_plan_costs_at_most_15_percent_of_dpkg(t):
     _time_hooks(pool)
     shares = []
     with session.inside(pool) as inside:
-        for _ in range(5 if t.long else 2):
+        for _ in range(timing.rounds(t, 5)):
             inside.say("rm -f /var/tmp/hook-times /var/tmp/dpkg-times; cat > /var/tmp/dpkg <<'END'\n#!/bin/sh\n"
                        "begun=$(date +%s%N); dpkg \"$@\"; status=$?\n"
                        "echo $(( $(date +%s%N) - begun )) >> /var/tmp/dpkg-times; exit $status\nEND\nchmod 755 /var/tmp/dpkg")
@@ -126,7 +126,7 @@ def test_the_plan_costs_at_most_15_percent_of_dpkg(t):
             shares.append(plan / dpkg)
             inside.say(f"apt-get -q -y purge {HUNDRED} >/dev/null 2>&1")
     t.note("plan / dpkg: " + ", ".join(f"{s:.1%}" for s in shares))
-    expect.that(sorted(shares)[len(shares) // 2] <= 0.15, f"the plan costs {shares} of dpkg's time")
+    timing.want(t, sorted(shares)[len(shares) // 2] <= 0.15, f"the plan costs {shares} of dpkg's time")
 
 
 def test_snapshots_of_an_unattended_upgrade(t):

@@ -9,7 +9,7 @@ from lib import expect, session
 def test_a_live_undo_of_16000_paths_is_no_slower_than_snapper(t):
     t.use_packaged_program()
     pool = t.pool("bench")
-    rounds = 5 if t.long else 3
+    rounds = timing.rounds(t, 5)
 
     def theirs(system):
         def measure():
@@ -33,14 +33,14 @@ def test_a_live_undo_of_16000_paths_is_no_slower_than_snapper(t):
     timing.tell(t, "16,000 paths", measured)
     middle = timing.medians(measured)
     t.note(f"ratio {middle['undo, live'] / middle['snapper undochange']:.2f}")
-    expect.that(middle["undo, live"] <= middle["snapper undochange"], "slower than snapper")
+    timing.want(t, middle["undo, live"] <= middle["snapper undochange"], "slower than snapper")
 
 
 def test_a_staged_undo_costs_at_most_twice_the_raw_operations_whatever_its_size(t):
     """Raw: attach and mount (the cost of `list`), a snapshot, an exchange, two durable commits, of the same profile."""
     t.use_packaged_program()
     pool = t.pool("mini")
-    rounds = 9 if t.long else 5
+    rounds = timing.rounds(t, 9)
     counter = iter(range(10_000))
 
     def ours(package):
@@ -81,4 +81,4 @@ def test_a_staged_undo_costs_at_most_twice_the_raw_operations_whatever_its_size(
     reference = middle["list"] + middle["raw"]
     t.note(f"16,000 paths / (list + raw): {middle['16,000 paths'] / reference:.2f}; "
            f"against one file: {middle['16,000 paths'] / middle['one file']:.2f}")
-    expect.that(middle["16,000 paths"] <= 2 * reference, f"{middle['16,000 paths'] / reference:.2f} times the raw operations")
+    timing.want(t, middle["16,000 paths"] <= 2 * reference, f"{middle['16,000 paths'] / reference:.2f} times the raw operations")

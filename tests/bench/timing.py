@@ -3,6 +3,8 @@
 import statistics
 import time
 
+from lib import expect
+
 
 def seconds(action):
     """How long one call takes, by the monotonic clock."""
@@ -23,6 +25,19 @@ def interleaved(variants, rounds):
         for name in names[number % len(names):] + names[:number % len(names)]:
             measured[name].append(variants[name]())
     return measured
+
+
+def rounds(t, number):
+    """`number` rounds in the long tier; else one, which shows that the benchmark works and measures little."""
+    return number if t.long else 1
+
+
+def want(t, condition, message):
+    """What is promised about ratios; held to it where there were rounds enough for a median."""
+    if t.long:
+        expect.that(condition, message)
+    elif not condition:
+        t.note(f"one round, not held to it: {message}")
 
 
 def medians(measured):

@@ -8,7 +8,7 @@
 use std::ops::ControlFlow;
 
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params_from_iter};
+use rusqlite::{OptionalExtension, params, params_from_iter};
 
 use super::row::COLUMNS;
 use super::{Counts, Error, Journal, Result, Transaction};
@@ -157,6 +157,32 @@ impl Journal {
             ),
             vec![profile.to_string().into()],
         )
+    }
+
+    /// Those of the newest `within` transactions of a profile that have not ended, newest first: open, or
+    /// unprotected or failed and without an end.
+    pub fn unended(&self, profile: &ProfileId, within: usize) -> Result<Vec<Transaction>> {
+        let connection = self.connection(LIST)?;
+        let failed = self.failed(LIST);
+        // The condition stands outside, so that what has ended is counted and not made into rows.
+        let mut statement = connection
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM (SELECT number FROM transactions WHERE profile = ?1 \
+                 ORDER BY number DESC LIMIT ?2) newest \
+                 CROSS JOIN transactions t ON t.number = newest.number \
+                 WHERE t.state = 'open' OR (t.state IN ('skipped', 'failed') AND t.ended IS NULL) \
+                 ORDER BY t.number DESC"
+            ))
+            .map_err(&failed)?;
+        let limit = i64::try_from(within).unwrap_or(i64::MAX);
+        let mut rows = statement
+            .query(params![profile.as_str(), limit])
+            .map_err(&failed)?;
+        let mut unended = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            unended.push(self.transaction_of(LIST, row)?);
+        }
+        Ok(unended)
     }
 
     /// The open transactions of a profile, or of all, newest first.

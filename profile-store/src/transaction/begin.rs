@@ -11,7 +11,9 @@ use profile_db::state::State;
 use super::caller::Caller;
 use super::front_end::Grouping;
 use super::reconcile::drop_row;
-use super::{World, catch_up, materialise, package_state, reason, reserve, rows, snapshots};
+use super::{
+    World, catch_up, covered, materialise, package_state, reason, reserve, rows, snapshots,
+};
 use crate::error::{Error, Result};
 use crate::pool::PoolLock;
 
@@ -65,13 +67,18 @@ pub fn begin(
     request: &Request<'_>,
 ) -> Result<Started> {
     let number = match rows::held(journal, |journal| enter(world, journal, lock, request))? {
-        Entered::Settled(started) => return Ok(started),
+        Entered::Settled(started) => {
+            mark(request, None);
+            return Ok(started);
+        }
         Entered::Row(number) => number,
     };
-    match snapshots::take_pre(world, number)
-        .and_then(|_| Ok(snapshots::record_pre(journal, number)?))
-    {
-        Ok(()) => Ok(Started::Begun(number)),
+    // Before the snapshot, so that nothing is left to do when that is there.
+    mark(request, Some(number));
+    // That it exists is written down with what becomes known next, the plan or the end: its name says
+    // whose it is, and asking the journal again would hold apt up.
+    match snapshots::take_pre(world, number) {
+        Ok(_) => Ok(Started::Begun(number)),
         Err(error) if request.required => {
             drop_row(world, journal, number)?;
             Err(error)
@@ -91,6 +98,11 @@ pub fn begin(
             Ok(Started::Unprotected(number, error))
         }
     }
+}
+
+/// Leaves word for the trigger and the last hook. A shortcut: without it the journal tells the same.
+fn mark(request: &Request<'_>, begun: Option<TransactionNumber>) {
+    let _ = covered::mark(&request.caller.owner, begun);
 }
 
 /// What the journal alone settles.

@@ -86,12 +86,9 @@ impl Caller {
     /// # Errors
     ///
     /// /proc cannot be read.
-    pub fn owner_of(pid: u32) -> Result<Option<Owner>> {
-        if process::info(pid)?.is_none() {
-            return Ok(None);
-        }
-        let identity = process::of(pid)?;
-        Ok(Some(Owner {
+    pub fn owner_of(process: &Info) -> Result<Option<Owner>> {
+        let identity = process::identity_of(process)?;
+        Ok(identity.map(|identity| Owner {
             pid: identity.pid,
             start_time: identity.start_time,
             pid_ns: identity.pid_ns,
@@ -102,19 +99,34 @@ impl Caller {
         }))
     }
 
+    /// This process as the owner of a transaction.
+    ///
+    /// # Errors
+    ///
+    /// /proc cannot be read, or shows other processes.
+    pub fn itself() -> Result<Option<Owner>> {
+        match process::info(std::process::id())? {
+            Some(process) => Self::owner_of(&process),
+            None => Ok(None),
+        }
+    }
+
     /// The processes of a chain as owners of transactions, without those that are gone.
     pub fn owners(chain: &[Info]) -> impl Iterator<Item = Result<Owner>> + '_ {
         chain
             .iter()
-            .filter_map(|process| Self::owner_of(process.pid).transpose())
+            .filter_map(|process| Self::owner_of(process).transpose())
     }
 
     fn new(chain: &[Info], found: FrontEnd, asker: &Asker) -> Result<Option<Self>> {
         let owner = &chain[found.owner];
-        let Some(identity) = Self::owner_of(owner.pid)? else {
+        let Some(identity) = Self::owner_of(owner)? else {
             return Ok(None);
         };
-        let uid = uid_of(asker, login_uid()?, owner.uid);
+        let Some(effective) = process::effective_user(owner.pid)? else {
+            return Ok(None);
+        };
+        let uid = uid_of(asker, login_uid()?, effective);
         let passwd = Path::new("/etc/passwd");
         let user = match file::exists(passwd)? {
             true => name_of(&file::read_limited(passwd, PASSWD_LIMIT_BYTES)?, uid),

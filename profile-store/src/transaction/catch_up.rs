@@ -69,7 +69,7 @@ pub fn catch_up(
     }
     // Whatever they told about is accounted for now, or was never a change. While a transaction goes
     // on, they wait.
-    if journal.open_transactions(Some(&world.profile))?.is_empty() {
+    if !seen.is_empty() && journal.open_transactions(Some(&world.profile))?.is_empty() {
         for left in seen {
             notes::remove(left)?;
         }
@@ -103,7 +103,7 @@ fn import(world: &World<'_>, journal: &Journal, left: &Left) -> Result<Option<Tr
     let imported = match known {
         // The hook had begun its row before it failed or ran out of time: its snapshot came late, if
         // it came at all, and must not pass for the state before.
-        Some(row) if row.state == State::Open && row.pre.is_none() => {
+        Some(row) if row.state == State::Open && row.pre.is_none() && row.started == note.at => {
             let finish = Finish {
                 outcome: Ended::Skipped(reason),
                 ended: None,
@@ -228,7 +228,7 @@ pub(super) fn finish_record(
 }
 
 fn own_identity() -> Result<Owner> {
-    Caller::owner_of(std::process::id())?.ok_or_else(|| crate::Error::NeedsRecover {
+    Caller::itself()?.ok_or_else(|| crate::Error::NeedsRecover {
         what: "a package change that was found cannot be recorded without /proc".to_owned(),
     })
 }

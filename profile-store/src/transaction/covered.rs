@@ -1,13 +1,15 @@
 //! Which front ends the hooks know of, for the trigger that dpkg runs in the middle of their work.
 //!
 //! The journal knows as well, but asking it takes the trigger longer than all else it does, at every
-//! change of a package. So the first hook leaves an empty file, named after the process, and the last
-//! one removes it. It is only a shortcut: without the file the trigger asks the journal; and a file
-//! that was left names a process that is gone, since a process has its start time in its name.
+//! change of a package. So the first hook leaves a file, named after the process, and the last one
+//! removes it. In it stands the number of the transaction that it takes a snapshot for, when it does: so
+//! the last hook can have the kernel make the next snapshot before it has asked the journal. It is only
+//! a shortcut: without the file both ask the journal; and a file that was left names a process that is
+//! gone, since a process has its start time in its name.
 
 use std::path::{Path, PathBuf};
 
-use profile_db::model::Owner;
+use profile_db::model::{Owner, TransactionNumber};
 use profile_sys::{file, process};
 
 use super::caller::Caller;
@@ -15,18 +17,40 @@ use crate::error::Result;
 
 /// Where the files stand: as long as the session lasts, seen by every process in the profile.
 const DIRECTORY: &str = "/run/flipper-profile/covered";
+/// The digits of the largest number.
+const NUMBER_LIMIT_BYTES: u64 = 20;
 
-/// Leaves word that a transaction goes on for a process.
+/// Leaves word that a transaction goes on for a process, and which, when it is about to get its snapshot.
 ///
 /// # Errors
 ///
 /// It cannot be written.
-pub fn mark(owner: &Owner) -> Result<()> {
+pub fn mark(owner: &Owner, begun: Option<TransactionNumber>) -> Result<()> {
     file::create_directory_all(Path::new(DIRECTORY), 0o700)?;
-    match file::write_new(&place(owner), &[], 0o600) {
-        // A further commit of the same run.
-        Err(error) if error.is_already_there() => Ok(()),
-        outcome => Ok(outcome?),
+    let Some(number) = begun else {
+        return match file::write_new(&place(owner), &[], 0o600) {
+            // A further commit of the same run.
+            Err(error) if error.is_already_there() => Ok(()),
+            outcome => Ok(outcome?),
+        };
+    };
+    // In place of what an earlier commit of this process may have left.
+    let text = number.to_string();
+    Ok(file::write_atomic(&place(owner), text.as_bytes(), 0o600)?)
+}
+
+/// The transaction that [`mark`] was told of; `None` when it was told of none.
+///
+/// # Errors
+///
+/// The file is there and cannot be read.
+pub fn begun(owner: &Owner) -> Result<Option<TransactionNumber>> {
+    match file::read_limited(&place(owner), NUMBER_LIMIT_BYTES) {
+        Ok(bytes) => Ok(std::str::from_utf8(&bytes)
+            .ok()
+            .and_then(|text| text.parse().ok())),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -8,6 +8,7 @@ use profile_db::redact;
 use profile_db::state::State;
 
 use super::caller::Caller;
+use super::early::Early;
 use super::front_end::Grouping;
 use super::notes::{About, Note};
 use super::reconcile::drop_row;
@@ -30,7 +31,7 @@ pub enum Finished {
     WithoutPost(TransactionNumber, Error),
 }
 
-/// Ends the commit of a front end.
+/// Ends the commit of a front end. `early` is the snapshot after it, when its making has begun.
 ///
 /// # Errors
 ///
@@ -43,6 +44,7 @@ pub fn finish(
     caller: &Caller,
     kind: TransactionKind,
     now: Time,
+    early: Option<Early>,
 ) -> Result<Finished> {
     let (row, planned) = rows::held(journal, |journal| {
         catch_up::import_of(world, journal, &caller.owner)?;
@@ -53,12 +55,23 @@ pub fn finish(
         };
         Ok((row, planned))
     })?;
+    let meant = |row: &Transaction, early: &Early| {
+        row.number == early.number() && row.state != State::Skipped
+    };
+    let early = match (&row, early) {
+        (Some(row), Some(early)) if meant(row, &early) => Some(early),
+        (_, Some(early)) => {
+            early.discard(world)?;
+            None
+        }
+        (_, None) => None,
+    };
     match row {
         Some(row) if row.state == State::Skipped => {
             finish_unprotected(world, journal, &row, &planned, caller, now)
         }
         Some(row) if snapshots::pre(world, row.number)?.is_some() => {
-            finish_protected(world, journal, &row, &planned, caller, now)
+            finish_protected(world, journal, &row, &planned, caller, now, early)
         }
         // The hook before it was killed between the row and the snapshot.
         Some(row) => {
@@ -78,19 +91,16 @@ fn finish_protected(
     planned: &[PackageChange],
     caller: &Caller,
     now: Time,
+    early: Option<Early>,
 ) -> Result<Finished> {
     let number = row.number;
     let pre = world.snapshot(SnapshotName::Pre(number));
-    // The kernel mostly waits for the disk while it makes a snapshot.
-    let (taken, beside) = std::thread::scope(|scope| {
-        let reading = scope.spawn(|| measure::beside(world, row, &pre));
-        let taken = snapshots::take_post(world, number);
-        let beside = reading.join();
-        (
-            taken,
-            beside.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-        )
-    });
+    // While the snapshot is made, when it is.
+    let beside = measure::beside(world, row, &pre);
+    let taken = match early {
+        Some(early) => early.wait(world),
+        None => snapshots::take_post(world, number),
+    };
     let (post_name, missing) = match taken {
         Ok(name) => (Some(name), None),
         Err(error) => (None, Some(error)),

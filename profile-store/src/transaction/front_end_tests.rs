@@ -17,7 +17,6 @@ fn chain(processes: &[(u32, &str, &str)]) -> Vec<Info> {
                 .map(|word| word.as_bytes().to_vec())
                 .collect(),
             start_time: u64::from(pid) * 100,
-            uid: 0,
         })
         .collect()
 }

@@ -14,14 +14,16 @@
 //! 5. Nothing here stops apt. What cannot be protected is recorded as such, in the journal or, when
 //!    that fails too, beside it ([`notes`]).
 //!
-//! Order of a beginning: row (durable), snapshot, its name recorded (durable). So a snapshot that no
-//! row names was never promised to anyone, and a row without a snapshot is not undoable.
+//! Order of a beginning: row (durable), snapshot (durable, with the row's number in its name), and its
+//! name in the row with the plan or the end. So a snapshot without a row was never promised to anyone,
+//! and a row without a snapshot is not undoable.
 
 pub mod begin;
 pub mod bookkeeping;
 pub mod caller;
 pub mod catch_up;
 pub mod covered;
+pub mod early;
 mod escape;
 pub mod finish;
 pub mod front_end;

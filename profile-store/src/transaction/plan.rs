@@ -9,7 +9,7 @@ use profile_db::state::State;
 
 use super::caller::Caller;
 use super::reconcile::drop_row;
-use super::{World, outcome, rows};
+use super::{World, outcome, rows, snapshots};
 use crate::error::Result;
 
 /// One package of the plan.
@@ -74,7 +74,11 @@ fn merge(
         merged.insert(key, planned_row(package));
     }
     let merged: Vec<PackageChange> = merged.into_values().collect();
+    let has_pre = row.pre.is_none() && snapshots::pre(world, row.number)?.is_some();
     journal.batch(Durability::Ordered, |journal| {
+        if has_pre {
+            snapshots::record_pre(journal, row.number)?;
+        }
         journal.set_packages(row.number, &merged)
     })?;
     Ok(Some(row.number))

@@ -4,8 +4,10 @@
 //! is of a run (unattended-upgrades) that nobody announces the end of. The next hook, command or
 //! boot decides by what is there.
 
+use std::path::PathBuf;
+
 use profile_db::journal::{
-    Durability, Finish, Journal, Outcome as Ended, Transaction, TransactionKind,
+    Durability, Filter, Finish, Journal, Outcome as Ended, Transaction, TransactionKind,
 };
 use profile_db::model::{SnapshotName, Time, TransactionNumber};
 use profile_db::state::State;
@@ -40,10 +42,9 @@ const NO_SNAPSHOT: &str = "the hook ended before it had taken a snapshot";
 pub fn reconcile(world: &World<'_>, journal: &Journal, _lock: &PoolLock) -> Result<Vec<Closed>> {
     let mut closed = Vec::new();
     let mut found = journal.open_transactions(Some(&world.profile))?;
-    let unended = |row: &Transaction| {
-        matches!(row.state, State::Skipped | State::Failed) && row.ended.is_none()
-    };
-    found.extend(rows::recent(world, journal)?.into_iter().filter(unended));
+    let old: Vec<TransactionNumber> = found.iter().map(|row| row.number).collect();
+    let unended = rows::unended(world, journal)?;
+    found.extend(unended.into_iter().filter(|row| !old.contains(&row.number)));
     // Oldest first: each is measured against what stood before it.
     found.sort_by_key(|row| row.number);
     for row in found {
@@ -111,7 +112,11 @@ fn last_written(world: &World<'_>, snapshot: &std::path::Path) -> Result<Option<
 
 fn close_interrupted(world: &World<'_>, journal: &Journal, row: &Transaction) -> Result<Closed> {
     let number = row.number;
-    let post_name = snapshots::take_post(world, number)?;
+    // What was changed since by a later transaction is that one's: it begins where this one was left.
+    let post_name = match next_pre(world, journal, number)? {
+        Some(left) => snapshots::take_post_of(world, number, &left)?,
+        None => snapshots::take_post(world, number)?,
+    };
     let pre = world.snapshot(SnapshotName::Pre(number));
     let post = world.snapshot(post_name);
     let planned = measure::planned(journal, row)?;
@@ -154,6 +159,26 @@ fn close_interrupted(world: &World<'_>, journal: &Journal, row: &Transaction) ->
         number,
         state: Some(state),
     })
+}
+
+/// The snapshot before the oldest of the later transactions that have one.
+fn next_pre(
+    world: &World<'_>,
+    journal: &Journal,
+    number: TransactionNumber,
+) -> Result<Option<PathBuf>> {
+    let later = journal.transactions(&Filter {
+        profile: Some(world.profile),
+        after: Some(number),
+        ..Filter::default()
+    })?;
+    // They come newest first.
+    for row in later.iter().rev() {
+        if let Some(pre) = snapshots::pre(world, row.number)? {
+            return Ok(Some(pre));
+        }
+    }
+    Ok(None)
 }
 
 /// Ends a row that has no snapshot of before: what it changed is measured against what the journal

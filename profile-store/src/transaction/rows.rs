@@ -7,10 +7,9 @@ use profile_db::journal::{
     self, Access, Action, Durability, Filter, Journal, PackageChange, Transaction,
 };
 use profile_db::model::{Owner, TransactionNumber};
-use profile_db::state::State;
 
 use super::{World, reserve};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pool::Pool;
 
 /// How far back a row is looked for: a front end's own row is the newest or one of the few that
@@ -67,29 +66,33 @@ pub fn durably<T>(
 ///
 /// The journal cannot be read.
 pub fn recent(world: &World<'_>, journal: &Journal) -> Result<Vec<Transaction>> {
-    recent_before(world, journal, None)
+    newest_first(world, journal, None).collect()
 }
 
-/// The newest transactions of a profile below a number.
-///
-/// # Errors
-///
-/// The journal cannot be read.
-pub fn recent_before(
+/// As [`recent`], below a number when one is given; each is read when it is asked for: mostly the first
+/// tells enough.
+pub fn newest_first<'a>(
     world: &World<'_>,
-    journal: &Journal,
+    journal: &'a Journal,
     before: Option<TransactionNumber>,
-) -> Result<Vec<Transaction>> {
-    let filter = Filter {
+) -> impl Iterator<Item = Result<Transaction>> + use<'a> {
+    let mut filter = Filter {
         profile: Some(world.profile),
         before,
-        limit: Some(RECENT),
+        limit: Some(1),
         ..Filter::default()
     };
-    Ok(journal.transactions(&filter)?)
+    let read = move || {
+        let row = journal.transactions(&filter).map(|mut rows| rows.pop());
+        if let Ok(Some(row)) = &row {
+            filter.before = Some(row.number);
+        }
+        row.map_err(Error::from).transpose()
+    };
+    std::iter::from_fn(read).take(RECENT)
 }
 
-/// The transaction that is going on for a process: open, or unprotected and not yet ended.
+/// The transaction that is going on for a process.
 ///
 /// # Errors
 ///
@@ -99,15 +102,19 @@ pub fn going_on(
     journal: &Journal,
     owner: &Owner,
 ) -> Result<Option<Transaction>> {
-    let goes_on = |row: &Transaction| match row.state {
-        State::Open => true,
-        // A commit of a run failed, the run goes on: the row says so already.
-        State::Skipped | State::Failed => row.ended.is_none(),
-        State::Done | State::Interrupted | State::Undone => false,
-    };
-    Ok(recent(world, journal)?
+    Ok(unended(world, journal)?
         .into_iter()
-        .find(|row| row.owner == *owner && goes_on(row)))
+        .find(|row| row.owner == *owner))
+}
+
+/// The newest transactions of a profile that have not ended: open, or unprotected or failed while the run
+/// that they are of goes on.
+///
+/// # Errors
+///
+/// The journal cannot be read.
+pub fn unended(world: &World<'_>, journal: &Journal) -> Result<Vec<Transaction>> {
+    Ok(journal.unended(&world.profile, RECENT)?)
 }
 
 /// A change of a package as the journal keeps it.

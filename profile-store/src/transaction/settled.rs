@@ -55,10 +55,14 @@ pub fn settled(
     journal: &Journal,
     before: Option<TransactionNumber>,
 ) -> Result<Option<Settled>> {
-    let rows = rows::recent_before(world, journal, before)?;
     let mut explained = Vec::new();
-    for row in &rows {
-        match step(row) {
+    // A profile without a row is its origin too.
+    let mut began_here = true;
+    for row in rows::newest_first(world, journal, before) {
+        let row = row?;
+        let step = step(&row);
+        began_here = step == Step::Origin;
+        match step {
             Step::InFlux => return Ok(None),
             Step::Passed => {
                 // The rows come newest first.
@@ -68,7 +72,7 @@ pub fn settled(
             }
             Step::Origin => break,
             Step::At => {
-                let Some(snapshot) = snapshots::recorded_post(world, row)? else {
+                let Some(snapshot) = snapshots::recorded_post(world, &row)? else {
                     return Ok(None);
                 };
                 return Ok(Some(Settled {
@@ -79,7 +83,6 @@ pub fn settled(
             }
         }
     }
-    let began_here = rows.last().is_none_or(|row| step(row) == Step::Origin);
     let origin = world.snapshot(SnapshotName::Origin);
     let exists = profile_sys::file::exists(&origin)?;
     Ok((began_here && exists).then(|| Settled {

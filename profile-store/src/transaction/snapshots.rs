@@ -37,6 +37,21 @@ pub fn take_pre_of(
     take(world, older, SnapshotName::Pre(number))
 }
 
+/// As [`take_post`], of an older snapshot: what the profile was when the transaction was left.
+///
+/// # Errors
+///
+/// As [`take_pre`].
+pub fn take_post_of(
+    world: &World<'_>,
+    number: TransactionNumber,
+    older: &Path,
+) -> Result<SnapshotName> {
+    let name = SnapshotName::Post(number);
+    delete(&world.snapshot(name))?;
+    take(world, older, name)
+}
+
 /// Makes the snapshot after a transaction, in place of an earlier one of the same transaction.
 ///
 /// # Errors

@@ -5,7 +5,7 @@
 //! the packages changed ([`super::settled`]) and knows from the note what to call it.
 
 use profile_db::journal::{Journal, TransactionKind};
-use profile_db::model::Time;
+use profile_db::model::{ProfileId, Time};
 use profile_sys::process;
 
 use super::caller::{Asker, Caller};
@@ -13,6 +13,7 @@ use super::front_end;
 use super::notes::{self, About, Note};
 use super::{World, rows};
 use crate::error::Result;
+use crate::layout::Layout;
 
 /// What the trigger found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +26,15 @@ pub enum Sight {
     Noted,
 }
 
-/// Whether a note tells already that the change of a process above `pid` is unprotected.
+/// Whether a note tells already that the change of a process above `pid` is unprotected; `layout` is given
+/// when the pool is there.
 ///
 /// # Errors
 ///
 /// /proc cannot be read.
-pub fn is_told(world: &World<'_>, pid: u32) -> Result<bool> {
-    let layout = world.pool.layout();
+pub fn is_told(layout: Option<&Layout>, profile: &ProfileId, pid: u32) -> Result<bool> {
     for owner in Caller::owners(&process::ancestors(pid)?) {
-        if notes::tells_of(Some(layout), &world.profile, &owner?) {
+        if notes::tells_of(layout, profile, &owner?) {
             return Ok(true);
         }
     }

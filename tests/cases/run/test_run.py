@@ -59,11 +59,19 @@ def test_names_are_resolved(t):
 
 
 def test_services_are_not_started(t):
-    """invoke-rc.d and deb-systemd-invoke ask policy-rc.d or look for a running systemd."""
+    """invoke-rc.d asks policy-rc.d: with ours it starts nothing, with one that allows it it does."""
     pool = t.pool("mini")
     expect.status(pool.run("dev", "sh", "-c", "test ! -d /run/systemd/system"), 0)
-    answer = pool.run("dev", "sh", "-c", "invoke-rc.d --query cron start; echo $?")
-    expect.absent(answer.text, "104")
+    pool.shell("dev", """mkdir -p /etc/init.d
+        printf '#!/bin/sh\necho "$1" >> /srv/service\n' > /etc/init.d/fpt-service
+        printf '#!/bin/sh\nexit 0\n' > /srv/allowed
+        chmod 755 /etc/init.d/fpt-service /srv/allowed
+        for level in 2 3 4 5; do mkdir -p /etc/rc$level.d; ln -s ../init.d/fpt-service /etc/rc$level.d/S01fpt-service; done""")
+    pool.run("dev", "invoke-rc.d", "fpt-service", "start")
+    expect.equal(pool.run("dev", "cat", "/srv/service").text, "", "what was done to the service")
+    pool.run("dev", "unshare", "-m", "sh", "-c",
+             "mount --bind /srv/allowed /usr/sbin/policy-rc.d; invoke-rc.d fpt-service start")
+    expect.equal(pool.run("dev", "cat", "/srv/service").text, "start\n", "the service where it is allowed")
 
 
 def test_state_is_kept_apart_from_the_upper(t):
