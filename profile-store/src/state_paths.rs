@@ -105,10 +105,14 @@ pub fn of(profile: &ProfileFile) -> Vec<StatePath> {
         .map(str::trim)
         .filter(|path| !path.is_empty())
     {
+        // What a user has below /home is kept with the rest of it.
+        let kept_on_reset = paths
+            .iter()
+            .any(|above| above.kept_on_reset && Path::new(path).starts_with(&above.path));
         paths.push(StatePath {
             path: PathBuf::from(path),
             mode: 0o755,
-            kept_on_reset: false,
+            kept_on_reset,
             shared: false,
         });
     }
