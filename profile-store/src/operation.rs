@@ -81,6 +81,9 @@ pub struct Ending {
     /// Name of the snapshot that holds the state afterwards, when it exists already.
     #[serde(default)]
     pub post: Option<String>,
+    /// Packages that were removed come back by it, and with them their directories below state paths.
+    #[serde(default)]
+    pub packages_return: bool,
 }
 
 /// A path in JSON: a string where it is UTF-8, else its bytes.

@@ -200,7 +200,7 @@ fn operation(
                     what: words(pending),
                 })?;
             let ending = profile::restoration_ending(undo, *deletion);
-            replacement::finish(journal, pending.id, &ending, now)?;
+            replacement::finish(pool, journal, pending.id, profile, &ending, now)?;
             true
         }
         Intent::Replay {

@@ -230,7 +230,7 @@ pub fn restore_deleted(
     let operation = operation::record(journal, &intent, Some(number), now)?;
     finish_restoration(pool, &profile.id, &trash)?;
     let ending = restoration_ending(number, deletion);
-    replacement::finish(journal, operation, &ending, now)?;
+    replacement::finish(pool, journal, operation, &profile.id, &ending, now)?;
     Ok(profile)
 }
 
@@ -241,6 +241,7 @@ pub(crate) fn restoration_ending(undo: TransactionNumber, deletion: TransactionN
         undoes: vec![deletion],
         brings_back: None,
         post: None,
+        packages_return: false,
     }
 }
 
