@@ -174,6 +174,14 @@ impl Intent {
     }
 }
 
+/// What a failure after the intent is: not the end of it, `recover` finishes the change or takes it back.
+pub(crate) fn interrupted(transaction: TransactionNumber, error: Error) -> Error {
+    Error::Interrupted {
+        what: format!("transaction {transaction}"),
+        source: Box::new(error),
+    }
+}
+
 /// Makes the intent durable. When this returns, a crash is found by `recover`.
 ///
 /// # Errors

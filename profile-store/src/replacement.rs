@@ -19,7 +19,7 @@ use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
 use profile_sys::{btrfs, file};
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layout::Layout;
 use crate::operation::{self, Ending, Intent};
 use crate::pool::Pool;
@@ -93,11 +93,7 @@ pub fn replace(pool: &Pool, journal: &Journal, replacement: Replacement, now: Ti
             now,
         )
     })();
-    // From the intent on a failure is not the end of it: `recover` finishes or takes back.
-    carried_out.map_err(|error| Error::Interrupted {
-        what: format!("transaction {}", replacement.ending.transaction),
-        source: Box::new(error),
-    })?;
+    carried_out.map_err(|error| operation::interrupted(replacement.ending.transaction, error))?;
     replacement.staging.discard_or_leave();
     Ok(())
 }

@@ -112,10 +112,7 @@ fn after_failure(
     })();
     match cleaned {
         Ok(true) => error,
-        Ok(false) => Error::Interrupted {
-            what: format!("transaction {number}"),
-            source: Box::new(error),
-        },
+        Ok(false) => operation::interrupted(number, error),
         Err(rollback) => Error::RollbackFailed {
             failed: Box::new(error),
             rollback: Box::new(rollback),
