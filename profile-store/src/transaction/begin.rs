@@ -14,6 +14,7 @@ use super::reconcile::drop_row;
 use super::{World, catch_up, materialise, package_state, reason, reserve, rows, snapshots};
 use crate::error::{Error, Result};
 use crate::pool::PoolLock;
+use crate::recover;
 
 /// A second hook of the same commit comes within moments; a later one is of another commit.
 const SAME_COMMIT_MILLISECONDS: i64 = 60_000;
@@ -110,9 +111,10 @@ fn enter(
     // What an earlier hook prepared and a power cut left half-way. Not while another command is at
     // work, which may be doing it.
     let mut noticed = Vec::new();
+    let pending = journal.pending_operations()?;
     if lock.is_some() {
-        for pending in materialise::pending(world, journal)? {
-            if let Err(error) = materialise::finish(journal, &pending, request.merged) {
+        for pending in pending.iter().filter(|one| materialise::is_of(world, one)) {
+            if let Err(error) = materialise::finish(journal, pending, request.merged) {
                 noticed.push(failed("an earlier change of directories", &error));
             }
         }
@@ -122,8 +124,14 @@ fn enter(
             return Ok(Entered::Settled(started));
         }
     }
+    // A snapshot of a profile that is half undone would be of no state that ever was.
+    let half_done = match recover::refuse(&pending, &world.profile) {
+        Ok(()) => None,
+        Err(error) if request.switched_off.is_none() && request.required => return Err(error),
+        Err(error) => Some(error),
+    };
     // What can be made up for later costs this change no snapshot.
-    if let Some(lock) = lock {
+    if let (Some(lock), None) = (lock, &half_done) {
         let caught = reserve::with_reserve(world.pool, || {
             catch_up::catch_up(world, journal, lock, request.now)
         });
@@ -150,6 +158,12 @@ fn enter(
         let number =
             reserve::with_reserve(world.pool, || begin_unprotected(journal, &new, reason))?;
         return Ok(Entered::Settled(Started::SwitchedOff(number)));
+    }
+    if let Some(error) = half_done {
+        let reason = reason::whole(&error);
+        let number =
+            reserve::with_reserve(world.pool, || begin_unprotected(journal, &new, &reason))?;
+        return Ok(Entered::Settled(Started::Unprotected(number, error)));
     }
     let number = reserve::with_reserve(world.pool, || Ok(journal.begin(&new)?))?;
     Ok(Entered::Row(number))

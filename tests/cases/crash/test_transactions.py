@@ -79,6 +79,48 @@ def test_a_live_undo_cut_by_power_is_finished_or_taken_back_outside(t):
         os.unlink(copy.image)
 
 
+def test_run_finishes_a_live_undo_that_was_cut(t):
+    pool, before, after = _installed(t, "fpt-conf=1", "fpt-links")
+    cut = session.cut_undo(pool)
+    for left in (True, False):
+        copy = pool.copy("crash.img")
+        with session.inside(copy) as inside:
+            inside.say(cut)
+            expect.that(tree.compare(before, copy.reading()) and tree.compare(after, copy.reading()), "nothing was cut")
+            if not left:
+                # Somebody else comes while the first one is inside.
+                answer = copy.run_ok("dev", "sh", "-c", "test ! -e /etc/fpt/main.conf")
+        if left:
+            answer = copy.run_ok("dev", "sh", "-c", "test ! -e /etc/fpt/main.conf")
+        expect.contains(answer.errors, "an interrupted change was finished: replay")
+        expect.nothing(tree.compare(before, copy.reading()), "after the run")
+        expect.absent([a["done"] for a in copy.ok("recover")["actions"]], "finished", "left to recover")
+        expect.equal(copy.install("fpt-hello=1").status, 0)
+        expect.equal(copy.newest()["state"], "done")
+        os.unlink(copy.image)
+
+
+def test_run_refuses_a_profile_whose_cut_undo_cannot_be_finished(t):
+    pool, before, _ = _installed(t, "fpt-conf=1", "fpt-links")
+    cut = session.cut_undo(pool)
+    with session.inside(pool) as inside:
+        inside.say(cut)
+    with pool.top() as top:
+        _, content = pool.profile_file(top, "dev")
+        snapshots = f"{top}/@snapshots/{content['id']}"
+        os.rename(snapshots, snapshots + ".aside")
+    answer = expect.status(pool.run("dev", "touch", "/root/inside"), 125)
+    expect.contains(answer.errors, "was interrupted: replay")
+    expect.contains(answer.errors, "run `flipper-profile recover`")
+    with pool.top() as top:
+        snapshots = f"{top}/@snapshots/{content['id']}"
+        if os.path.exists(snapshots):
+            os.rmdir(snapshots)
+        os.rename(snapshots + ".aside", snapshots)
+    expect.that(pool.run("dev", "test", "-e", "/root/inside").status == 1, "it was entered")
+    expect.nothing(tree.compare(before, pool.reading()), "after the run")
+
+
 # A package with a directory below a state path, which dpkg removes with it.
 _PURGED = """mkdir -p /root/p/DEBIAN /root/p/var/log/fpt-state/deep
 printf 'Package: fpt-state\\nVersion: 1\\nArchitecture: all\\nMaintainer: x <x@example>\\nDescription: x\\n' > /root/p/DEBIAN/control
