@@ -42,7 +42,12 @@ pub enum Started {
     /// A new one, with its snapshot.
     Begun(TransactionNumber),
     /// It goes on: another commit of a run, or a second hook of one commit.
-    Joined(TransactionNumber),
+    Joined {
+        /// Its number.
+        number: TransactionNumber,
+        /// What could not be dealt with before it. Its row stands, and says nothing of it.
+        noticed: Vec<String>,
+    },
     /// It is recorded, without protection because that was asked for.
     SwitchedOff(TransactionNumber),
     /// It is recorded, without protection because something failed.
@@ -120,8 +125,9 @@ fn enter(
         }
     }
     if let Some(row) = rows::going_on(world, journal, &request.caller.owner)? {
-        if let Some(started) = join(world, journal, &row, request)? {
-            return Ok(Entered::Settled(started));
+        if join(world, journal, &row, request)? {
+            let number = row.number;
+            return Ok(Entered::Settled(Started::Joined { number, noticed }));
         }
     }
     // A snapshot of a profile that is half undone would be of no state that ever was.
@@ -194,14 +200,13 @@ fn begin_unprotected(
     })?)
 }
 
-/// Goes on with a row of the same process; `None` when that row is of an earlier commit and was
-/// closed.
+/// Goes on with a row of the same process; false when that row is of an earlier commit and was closed.
 fn join(
     world: &World<'_>,
     journal: &Journal,
     row: &Transaction,
     request: &Request<'_>,
-) -> Result<Option<Started>> {
+) -> Result<bool> {
     let number = row.number;
     if request.caller.grouping == Grouping::Run {
         // Before the count: with a post from before this commit and an equal count, a cut here would
@@ -211,7 +216,7 @@ fn join(
         if let Some(post) = snapshots::post(world, number)? {
             snapshots::delete(&post)?;
         }
-        return Ok(Some(Started::Joined(number)));
+        return Ok(true);
     }
     let age = request.now.as_millisecond() - row.started.as_millisecond();
     let fresh = row.state == State::Open
@@ -220,10 +225,10 @@ fn join(
     if fresh {
         if let Some(pre) = snapshots::pre(world, number)? {
             if package_state::unchanged(&pre, &world.subvolume(), &world.base_path(&world.base))? {
-                return Ok(Some(Started::Joined(number)));
+                return Ok(true);
             }
         }
     }
     catch_up::close_left_open(world, journal, row)?;
-    Ok(None)
+    Ok(false)
 }
