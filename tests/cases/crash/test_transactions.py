@@ -131,7 +131,9 @@ _RETURNED = "/var/log/fpt-state/deep"
 
 def _effects_on_state(text):
     effects = [line.split(" ", 2) for line in text.splitlines()]
-    return [int(number) for number, _, path in effects if "/@state/" in path and "fpt-state" in path]
+    made = ("fpt-state", "deep")
+    return [int(number) for number, name, path in effects
+            if name == "create-directory" and os.path.basename(path) in made]
 
 
 def test_directories_of_state_come_back_with_their_package_after_a_cut(t):
