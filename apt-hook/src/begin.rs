@@ -26,7 +26,13 @@ pub fn begin(work: &Work<'_>) -> Result<Verdict, Error> {
     };
     let started = transaction::begin(work.world, &work.journal, work.lock.as_ref(), &request)?;
     Ok(match started {
-        Started::Begun(_) | Started::Joined(_) | Started::SwitchedOff(_) => Verdict::Fine,
+        Started::Begun(_) | Started::SwitchedOff(_) => Verdict::Fine,
+        Started::Joined { noticed, .. } => {
+            for what in noticed {
+                say::warn(&what, "run `flipper-profile recover`");
+            }
+            Verdict::Fine
+        }
         Started::Unprotected(number, error) => {
             let what = format!(
                 "transaction {number} is not protected and cannot be undone: {}",

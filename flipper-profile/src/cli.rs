@@ -112,6 +112,8 @@ pub enum Command {
     ///
     /// Runs a command, or a login shell, in the profile with everything mounted as at boot. Services
     /// are not started. Further entries join the first one. This is no sandbox: root inside is root.
+    ///
+    /// An undo of the profile that was cut short is finished first, as recover does.
     Run(Run),
     /// List the transactions of a profile, newest first
     History(History),

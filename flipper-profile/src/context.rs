@@ -138,11 +138,16 @@ impl Context {
         match caught() {
             // Whoever holds the lock has done it, or the pool may not be written.
             Ok(()) | Err(Error::Locked { .. } | Error::PoolReadOnly { .. }) => {}
-            Err(error) => self.screen.note(&format!(
-                "the journal may not be up to date: {}",
-                escape::lines(&chain(&error))
-            )),
+            Err(error) => self.not_up_to_date(&error),
         }
+    }
+
+    /// Says that what the journal tells may be old.
+    pub fn not_up_to_date(&self, error: &Error) {
+        self.screen.note(&format!(
+            "the journal may not be up to date: {}",
+            escape::lines(&chain(error))
+        ));
     }
 
     /// The journal, for a verb that reads it but keeps what it has computed.

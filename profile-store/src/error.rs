@@ -280,6 +280,17 @@ pub enum Error {
         /// The profile.
         name: String,
     },
+    /// Something is mounted on what an undo in the entered profile would remove or replace.
+    #[error(
+        "in profile '{name}' something is mounted on what would be removed or replaced: {}",
+        shown(mount_points)
+    )]
+    MountedOn {
+        /// The profile.
+        name: String,
+        /// Where, as seen in the profile.
+        mount_points: Vec<PathBuf>,
+    },
     /// A snapshot that is needed is gone.
     #[error("the snapshot {path} is gone")]
     SnapshotMissing {
@@ -347,6 +358,15 @@ pub enum Error {
     },
 }
 
+/// Paths in a sentence.
+fn shown(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    paths.join(", ")
+}
+
 impl Error {
     /// A stable word for the situation, for `--json`.
     pub fn situation(&self) -> &'static str {
@@ -388,6 +408,7 @@ impl Error {
             Self::NothingTo { .. } => "nothing-to-do",
             Self::NotUndoable { .. } => "not-undoable",
             Self::PackageManagerBusy { .. } => "package-manager-busy",
+            Self::MountedOn { .. } => "mounted-on",
             Self::SnapshotMissing { .. } => "snapshot-missing",
             Self::Locked { .. } => "locked",
             Self::NeedsRecover { .. } => "needs-recover",
@@ -469,6 +490,10 @@ impl Error {
             }
             Self::NoSuchTransaction { .. } | Self::NothingTo { .. } => "`flipper-profile history` shows the transactions".into(),
             Self::PackageManagerBusy { .. } => "wait until it has finished, then try again".into(),
+            Self::MountedOn { mount_points, .. } => {
+                let of = mount_points.first().map(|path| path.display().to_string());
+                format!("`umount {}` in the profile, or leave the profile, then try again", of.unwrap_or_default())
+            }
             Self::Locked { .. } => "wait until it has finished, then try again".into(),
             Self::NeedsRecover { .. } | Self::Interrupted { .. } | Self::RollbackFailed { .. } => "run `flipper-profile recover`".into(),
             Self::Journal(error) if error.is_no_space() => "free space with `flipper-profile pool gc`".into(),

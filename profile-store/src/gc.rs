@@ -15,7 +15,7 @@ use crate::operation::Intent;
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::replacement::STAGED_PROFILE;
-use crate::transaction::reserve;
+use crate::transaction::{reserve, rows};
 use crate::{changes, in_use, profile, recover, staging};
 
 /// What was, or would be, collected.
@@ -46,11 +46,13 @@ pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Resul
     let layout = pool.layout();
     let mut collected = Collected::default();
     let mounted = in_use::of(pool)?;
+    // Under the pool's lock nobody begins an operation that needs a staging directory or trash.
+    let pending = journal.pending_operations()?;
     let mut needed: Vec<TransactionNumber> = Vec::new();
-    for pending in journal.pending_operations()? {
+    for pending in &pending {
         needed.extend(pending.operation.transaction);
         // What comes back from trash lies there under the number of its deletion.
-        if let Some(Intent::Restore { deletion, .. }) = recover::intent(&pending)? {
+        if let Some(Intent::Restore { deletion, .. }) = recover::intent(pending)? {
             needed.push(deletion);
         }
     }
@@ -79,11 +81,9 @@ pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Resul
     unnamed(pool, &journal, dry_run, &mut collected)?;
     if !dry_run {
         collected.staging = staging::collect(layout, &|word| {
-            journal.pending_operations().map_or(true, |pending| {
-                pending
-                    .iter()
-                    .any(|one| one.operation.payload.to_string().contains(word))
-            })
+            pending
+                .iter()
+                .any(|one| one.operation.payload.to_string().contains(word))
         })?;
         pool.commit()?;
         reserve::refill(pool)?;
@@ -100,6 +100,7 @@ fn deletion(name: &OsStr) -> Option<TransactionNumber> {
 /// so none of a hook at work is among them.
 fn unnamed(pool: &Pool, journal: &Journal, dry_run: bool, collected: &mut Collected) -> Result<()> {
     let layout = pool.layout();
+    let mut snapshots = Vec::new();
     for (id, _) in profile::all(pool)? {
         let directory = layout.snapshots(&id);
         if !file::exists(&directory)? {
@@ -107,22 +108,29 @@ fn unnamed(pool: &Pool, journal: &Journal, dry_run: bool, collected: &mut Collec
         }
         for name in file::list(&directory)? {
             let parsed = name.to_str().map(str::parse::<SnapshotName>);
-            let Some(Ok(SnapshotName::Pre(number) | SnapshotName::Post(number))) = parsed else {
-                continue;
-            };
+            if let Some(Ok(SnapshotName::Pre(number) | SnapshotName::Post(number))) = parsed {
+                snapshots.push((directory.join(&name), number));
+            }
+        }
+    }
+    // All at once: the journal makes a connection for every call else.
+    let unnamed = rows::held(journal, |journal| {
+        let mut unnamed = Vec::new();
+        for (path, number) in snapshots {
             match journal.transaction(number) {
                 Ok(_) => {}
-                Err(journal::Error::NoSuchTransaction { .. }) => {
-                    let path = directory.join(&name);
-                    if !dry_run {
-                        btrfs::delete_subvolume_tree(&path)?;
-                    }
-                    let shown = path.strip_prefix(layout.top()).unwrap_or(&path);
-                    collected.unnamed.push(shown.to_path_buf());
-                }
+                Err(journal::Error::NoSuchTransaction { .. }) => unnamed.push(path),
                 Err(error) => return Err(error.into()),
             }
         }
+        Ok(unnamed)
+    })?;
+    for path in unnamed {
+        if !dry_run {
+            btrfs::delete_subvolume_tree(&path)?;
+        }
+        let shown = path.strip_prefix(layout.top()).unwrap_or(&path);
+        collected.unnamed.push(shown.to_path_buf());
     }
     Ok(())
 }

@@ -81,6 +81,9 @@ pub struct Ending {
     /// Name of the snapshot that holds the state afterwards, when it exists already.
     #[serde(default)]
     pub post: Option<String>,
+    /// Packages that were removed come back by it, and with them their directories below state paths.
+    #[serde(default)]
+    pub packages_return: bool,
 }
 
 /// A path in JSON: a string where it is UTF-8, else its bytes.
@@ -168,6 +171,14 @@ impl Intent {
             .map_err(|error| Error::NeedsRecover {
                 what: format!("a change of kind '{kind}' that cannot be read: {error}"),
             })
+    }
+}
+
+/// What a failure after the intent is: not the end of it, `recover` finishes the change or takes it back.
+pub(crate) fn interrupted(transaction: TransactionNumber, error: Error) -> Error {
+    Error::Interrupted {
+        what: format!("transaction {transaction}"),
+        source: Box::new(error),
     }
 }
 

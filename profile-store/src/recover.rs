@@ -1,7 +1,7 @@
 //! Recovery: what an interrupted change left is finished or taken back; idempotent.
 //!
-//! Runs at boot and by `flipper-profile recover`; a command that finds something pending of its profile
-//! refuses and names it. Old or new, never a mixture:
+//! Runs at boot and by `flipper-profile recover`; `run` does its profile's part. A command that finds
+//! something pending of its profile refuses and names it. Old or new, never a mixture:
 //! each pending operation of the journal says what it was about, and the disk says how far it came.
 
 mod packages;
@@ -12,9 +12,9 @@ use profile_sys::{btrfs, file};
 
 use crate::error::{Error, Result};
 use crate::operation::Intent;
-use crate::pool::{Pool, PoolLock};
+use crate::pool::{JOURNAL_WAIT, Pool, PoolLock};
 use crate::replacement::Recovered;
-use crate::transaction::{self, World, reserve};
+use crate::transaction::{self, World, reserve, rows};
 use crate::{base, profile, replacement, staging, undo};
 
 /// What recovery did, in the user's words.
@@ -110,6 +110,40 @@ pub fn run_locked(pool: &Pool, lock: &PoolLock, now: Time) -> Result<Report> {
     Ok(report)
 }
 
+/// Finishes or takes back what a crash left of one profile, as [`run`] does, before it is entered: what is
+/// installed into one that is half undone would meet an old package database.
+///
+/// # Errors
+///
+/// The journal cannot be read; nothing was looked at then. [`Error::NeedsRecover`] when something cannot be
+/// finished now, [`Error::PackageManagerBusy`] or [`Error::Locked`] when somebody is at work.
+pub fn of_profile(pool: &Pool, id: &ProfileId, now: Time) -> Result<Report> {
+    let journal = rows::journal_within(pool, JOURNAL_WAIT)?;
+    let mut report = Report::default();
+    match refuse_pending(&journal, id) {
+        Err(Error::NeedsRecover { .. }) => {}
+        outcome => return outcome.map(|()| report),
+    }
+    // A command that is at work on it holds the lock until its change is done.
+    let _lock = pool.lock()?;
+    reserve::make_room(pool)?;
+    for pending in journal.pending_operations()? {
+        if pending.operation.profile.as_ref() != Some(id) || intent(&pending)?.is_none() {
+            continue;
+        }
+        operation(pool, &journal, &pending, now, &mut report).map_err(|error| match error {
+            Error::PackageManagerBusy { .. } => error,
+            error => Error::NeedsRecover {
+                what: format!("{}: {error}", words(&pending)),
+            },
+        })?;
+    }
+    refuse_pending(&journal, id)?;
+    pool.commit()?;
+    reserve::refill(pool)?;
+    Ok(report)
+}
+
 pub(crate) fn intent(pending: &Pending) -> Result<Option<Intent>> {
     Intent::from_record(&pending.operation.kind, &pending.operation.payload)
 }
@@ -141,10 +175,15 @@ pub fn before_change(
 ///
 /// [`Error::NeedsRecover`].
 pub(crate) fn refuse_pending(journal: &Journal, id: &ProfileId) -> Result<()> {
-    for pending in journal.pending_operations()? {
-        if pending.operation.profile.as_ref() == Some(id) && intent(&pending)?.is_some() {
+    refuse(&journal.pending_operations()?, id)
+}
+
+/// As [`refuse_pending`], of what was read already.
+pub(crate) fn refuse(pending: &[Pending], id: &ProfileId) -> Result<()> {
+    for pending in pending {
+        if pending.operation.profile.as_ref() == Some(id) && intent(pending)?.is_some() {
             return Err(Error::NeedsRecover {
-                what: words(&pending),
+                what: words(pending),
             });
         }
     }
@@ -200,7 +239,7 @@ fn operation(
                     what: words(pending),
                 })?;
             let ending = profile::restoration_ending(undo, *deletion);
-            replacement::finish(journal, pending.id, &ending, now)?;
+            replacement::finish(pool, journal, pending.id, profile, &ending, now)?;
             true
         }
         Intent::Replay {

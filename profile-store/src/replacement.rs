@@ -5,7 +5,8 @@
 //! built     staging/<word>/profile is the new subvolume, whole, with its profile.json and guard
 //! recorded  the journal names it (Intent::Replace) with the UUID of the live one
 //! exchanged renameat2(RENAME_EXCHANGE) of the two, then a btrfs commit
-//! finished  the journal says done; the old subvolume, now in staging, is collected
+//! finished  what belongs to it beside the upper is done, then the journal says done; the old
+//!           subvolume, now in staging, is collected
 //! ```
 //!
 //! A crash before `exchanged` reaches the disk leaves the old state, after it the new one; the UUID
@@ -18,12 +19,13 @@ use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
 use profile_sys::{btrfs, file};
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layout::Layout;
 use crate::operation::{self, Ending, Intent};
 use crate::pool::Pool;
-use crate::profile;
 use crate::staging::{self, Staging};
+use crate::view::View;
+use crate::{profile, state_paths};
 
 /// Name of the profile's subvolume in a staging directory.
 pub const STAGED_PROFILE: &str = "profile";
@@ -82,13 +84,16 @@ pub fn replace(pool: &Pool, journal: &Journal, replacement: Replacement, now: Ti
             replacement.ending.transaction,
             old_state,
         )?;
-        finish(journal, operation, &replacement.ending, now)
+        finish(
+            pool,
+            journal,
+            operation,
+            &replacement.profile,
+            &replacement.ending,
+            now,
+        )
     })();
-    // From the intent on a failure is not the end of it: `recover` finishes or takes back.
-    carried_out.map_err(|error| Error::Interrupted {
-        what: format!("transaction {}", replacement.ending.transaction),
-        source: Box::new(error),
-    })?;
+    carried_out.map_err(|error| operation::interrupted(replacement.ending.transaction, error))?;
     replacement.staging.discard_or_leave();
     Ok(())
 }
@@ -142,13 +147,22 @@ fn exchange(
     Ok(())
 }
 
-/// Writes the end of a replacement, a replay or a restoration into the journal.
+/// Ends a replacement, a replay or a restoration: what belongs to it beside the upper, then the journal.
+///
+/// # Errors
+///
+/// An effect failed or the journal cannot be written; the intent stays recorded.
 pub(crate) fn finish(
+    pool: &Pool,
     journal: &Journal,
     operation: OperationId,
+    id: &ProfileId,
     ending: &Ending,
     now: Time,
 ) -> Result<()> {
+    if ending.packages_return {
+        make_state_directories(pool, id, ending)?;
+    }
     // One SQLite transaction: a crash leaves all of it or none.
     journal.batch(Durability::Durable, |journal| {
         if let Some(post) = &ending.post {
@@ -168,6 +182,24 @@ pub(crate) fn finish(
         journal.finish(ending.transaction, &done)?;
         journal.complete(operation)
     })?;
+    Ok(())
+}
+
+/// Makes directories below state paths again that the packages which came back ship; on disk when this
+/// returns.
+fn make_state_directories(pool: &Pool, id: &ProfileId, ending: &Ending) -> Result<()> {
+    let Some(Ok(post)) = ending.post.as_deref().map(str::parse::<SnapshotName>) else {
+        return Ok(());
+    };
+    let profile = profile::read(pool, id)?;
+    let (base, _) = profile::base_for(pool, &profile)?;
+    // The snapshot, not the profile: that may be mounted, and an upper is nobody else's lower.
+    let view = View::read_only(pool, &pool.layout().snapshot(id, post), &base)?;
+    let made = state_paths::make_missing_package_directories(pool.layout(), &profile, view.path())?;
+    view.close()?;
+    if !made.is_empty() {
+        pool.commit()?;
+    }
     Ok(())
 }
 
@@ -217,7 +249,7 @@ pub(crate) fn recover(
         exchange(pool, id, &staging, old, old_state)?;
         keep_state(pool, &staging, ending.transaction, old_state)?;
     }
-    finish(journal, operation, ending, now)?;
+    finish(pool, journal, operation, id, ending, now)?;
     discard(pool, word)?;
     Ok(Recovered::Finished)
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use profile_db::ProfileFile;
 use profile_sys::lock::DpkgLock;
 use profile_sys::mount;
+use profile_sys::mountinfo::{self, Mount};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,19 @@ pub(crate) fn standing(pool: &Pool, profile: &ProfileFile) -> Result<Standing> {
 }
 
 impl Standing {
+    /// The mounts among which the profile's merged tree is the root; none when it is mounted nowhere.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read.
+    pub(crate) fn mounts(&self) -> Result<Vec<Mount>> {
+        Ok(match self {
+            Self::Free => Vec::new(),
+            Self::Here => mountinfo::read_own()?,
+            Self::Entered(holder) => mountinfo::read_of(holder.pid())?,
+        })
+    }
+
     /// Gives `work` the pool and the root of the profile's merged tree, and has everything on disk when
     /// this returns. Where the profile is mounted no package manager is at work in it meanwhile.
     ///

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use conffile_diff::dpkg::info::parse_list;
 use profile_db::ProfileFile;
 use profile_db::model::ProfileId;
+use profile_sys::tree::Root;
 use profile_sys::{file, mount, tree};
 
 use crate::enter::confined;
@@ -105,10 +106,14 @@ pub fn of(profile: &ProfileFile) -> Vec<StatePath> {
         .map(str::trim)
         .filter(|path| !path.is_empty())
     {
+        // What a user has below /home is kept with the rest of it.
+        let kept_on_reset = paths
+            .iter()
+            .any(|above| above.kept_on_reset && Path::new(path).starts_with(&above.path));
         paths.push(StatePath {
             path: PathBuf::from(path),
             mode: 0o755,
-            kept_on_reset: false,
+            kept_on_reset,
             shared: false,
         });
     }
@@ -215,6 +220,8 @@ fn make_parents(target: &Path) -> Result<()> {
 /// Directories below `below` (relative to the root) that an installed package of the tree at
 /// `merged` ships, relative to the root.
 ///
+/// dpkg's lists do not tell a directory from a file; the files are those that have a checksum.
+///
 /// # Errors
 ///
 /// dpkg's file lists cannot be read.
@@ -228,18 +235,40 @@ pub fn package_directories(merged: &Path, below: &Path) -> Result<HashSet<PathBu
         {
             continue;
         }
-        for path in parse_list(&file::read(&info.join(&name))?) {
-            let path = Path::new(OsStr::from_bytes(&path))
-                .strip_prefix("/")
-                .map(Path::to_path_buf);
-            if let Ok(path) = path {
-                if path != below && path.starts_with(below) {
-                    found.insert(path);
-                }
-            }
+        let list = info.join(&name);
+        let shipped: Vec<PathBuf> = parse_list(&file::read(&list)?)
+            .iter()
+            .filter_map(|path| Path::new(OsStr::from_bytes(path)).strip_prefix("/").ok())
+            .filter(|path| *path != below && path.starts_with(below))
+            .map(Path::to_path_buf)
+            .collect();
+        // Hardly any package has one.
+        if shipped.is_empty() {
+            continue;
         }
+        let sums = list.with_extension("md5sums");
+        let sums = match file::exists(&sums)? {
+            true => file::read(&sums)?,
+            false => Vec::new(),
+        };
+        let files: HashSet<&Path> = sums
+            .split(|&byte| byte == b'\n')
+            .filter_map(summed)
+            .collect();
+        found.extend(
+            shipped
+                .into_iter()
+                .filter(|path| !files.contains(path.as_path())),
+        );
     }
     Ok(found)
+}
+
+/// The file of one line of dpkg's md5sums: the sum, two spaces, the path without leading slash.
+fn summed(line: &[u8]) -> Option<&Path> {
+    let gap = line.iter().position(|&byte| byte == b' ')?;
+    let path = line.get(gap + 2..)?;
+    Some(Path::new(OsStr::from_bytes(path)))
 }
 
 /// Deletes what is in a state directory, except the directories in `owned` (relative to the root),
@@ -308,14 +337,35 @@ pub fn make_missing_package_directories(
             .into_iter()
             .collect();
         directories.sort();
+        if directories.is_empty() || !file::exists(&source)? {
+            continue;
+        }
+        let state = Root::open(&source)?;
         for directory in directories {
             let Ok(inside) = directory.strip_prefix(path.relative()) else {
                 continue;
             };
-            let target = source.join(inside);
-            if !file::exists(&target)? {
-                file::create_directory_all(&target, 0o755)?;
+            if make_directories(&state, inside)? {
                 made.push(directory);
+            }
+        }
+    }
+    Ok(made)
+}
+
+/// Makes what is missing of a directory in the tree; false when it is there, or something else is in its
+/// place: a symlink of a service would lead into the host.
+fn make_directories(state: &Root, path: &Path) -> Result<bool> {
+    let mut made = false;
+    let mut at = PathBuf::new();
+    for part in path.components() {
+        at.push(part);
+        match state.lstat(&at)?.map(|meta| meta.kind) {
+            Some(tree::Kind::Directory) => {}
+            Some(_) => return Ok(false),
+            None => {
+                state.create_directory(&at, 0o755)?;
+                made = true;
             }
         }
     }
@@ -416,6 +466,39 @@ mod tests {
             assert!(check_extra(path).is_err(), "{path}");
         }
         check_extra("/var/lib/mysql").unwrap();
+    }
+
+    #[test]
+    fn a_file_of_a_package_is_no_directory_of_it() {
+        let merged = tempfile::tempdir().unwrap();
+        let info = merged.path().join("var/lib/dpkg/info");
+        std::fs::create_dir_all(&info).unwrap();
+        let list = "/.\n/opt\n/opt/app\n/opt/app/empty\n/opt/app/a file\n/usr/x\n";
+        std::fs::write(info.join("app:amd64.list"), list).unwrap();
+        std::fs::write(info.join("app:amd64.md5sums"), "0123  opt/app/a file\n").unwrap();
+        std::fs::write(
+            info.join("other.list"),
+            "/.\n/opt\n/opt/app\n/opt/app/more\n",
+        )
+        .unwrap();
+        let found = package_directories(merged.path(), Path::new("opt")).unwrap();
+        let expected = ["opt/app", "opt/app/empty", "opt/app/more"].map(PathBuf::from);
+        assert_eq!(found, HashSet::from(expected));
+    }
+
+    #[test]
+    fn what_stands_in_a_directorys_place_is_left_and_not_followed() {
+        use std::os::unix::fs::symlink;
+
+        let (state, host) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        symlink(host.path(), state.path().join("link")).unwrap();
+        std::fs::write(state.path().join("file"), "").unwrap();
+        let root = Root::open(state.path()).unwrap();
+        let make = |path: &str| make_directories(&root, Path::new(path)).unwrap();
+        assert!(!make("link/below") && !make("file/below"));
+        assert!(make("a/b") && !make("a/b") && make("a/c"));
+        assert!(state.path().join("a/c").is_dir());
+        assert_eq!(std::fs::read_dir(host.path()).unwrap().count(), 0);
     }
 
     #[test]

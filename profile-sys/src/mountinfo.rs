@@ -2,6 +2,7 @@
 
 mod namespaces;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -136,6 +137,37 @@ pub fn read_own() -> Result<Vec<Mount>> {
 /// ENOENT when the process is gone, EACCES when it may not be inspected.
 pub fn read_of(pid: u32) -> Result<Vec<Mount>> {
     read_from(&PathBuf::from(format!("/proc/{pid}/mountinfo")))
+}
+
+/// The mounts that stand on an entry of the filesystem that is the root: the entry's path from that filesystem's
+/// top, without leading slash, and the mount.
+///
+/// An entry is held by a mount on it wherever its filesystem is mounted: below the root or below a bind of it. What
+/// is mounted on another filesystem holds nothing here, whatever its mount point looks like.
+#[must_use]
+pub fn on_entries_of_root(mounts: &[Mount]) -> Vec<(PathBuf, &Mount)> {
+    // The last entry for `/` is the one on top.
+    let Some(root) = mounts
+        .iter()
+        .rev()
+        .find(|mount| mount.mount_point == Path::new("/"))
+    else {
+        return Vec::new();
+    };
+    let by_id: HashMap<u64, &Mount> = mounts.iter().map(|mount| (mount.id, mount)).collect();
+    let entry = |mount: &Mount| {
+        let below = by_id.get(&mount.parent)?;
+        if mount.id == root.id || (below.major, below.minor) != (root.major, root.minor) {
+            return None;
+        }
+        let inside = mount.mount_point.strip_prefix(&below.mount_point).ok()?;
+        let top = below.root.strip_prefix("/").ok()?;
+        Some(top.join(inside))
+    };
+    mounts
+        .iter()
+        .filter_map(|mount| Some((entry(mount)?, mount)))
+        .collect()
 }
 
 fn read_from(path: &Path) -> Result<Vec<Mount>> {

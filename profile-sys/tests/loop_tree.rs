@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
-use profile_sys::tree::{Kind, Root, copy_entry, copy_tree, lstat, set_meta, xattrs};
+use profile_sys::tree::{Kind, Removed, Root, copy_entry, copy_tree, lstat, set_meta, xattrs};
 use profile_sys::{btrfs, mount, xattr};
 use support::Pool;
 
@@ -507,10 +507,15 @@ fn loop_a_root_reads_and_changes_what_is_in_it() {
         path("file")
     );
     assert!(root.open_file(path("a/link")).is_err());
-    assert!(root.remove(path("a")).is_err(), "not empty");
+    assert_eq!(root.remove(path("a")).expect("remove"), Removed::NotEmpty);
     root.rename(path("a/link"), path("link")).expect("rename");
-    root.remove(path("link")).expect("remove");
-    root.remove(path("link")).expect("not there is done");
+    assert_eq!(root.remove(path("link")).expect("remove"), Removed::Entry);
+    assert_eq!(root.remove(path("link")).expect("again"), Removed::Nothing);
+    assert_eq!(
+        root.remove(path("no/link")).expect("no way"),
+        Removed::Nothing
+    );
+    assert!(root.remove(path("")).is_err(), "the top itself");
     root.remove_tree(path("a")).expect("remove");
     assert_eq!(root.list(path("")).expect("list"), Vec::<OsString>::new());
     assert_eq!(root.xattrs(path("")).expect("xattrs"), []);

@@ -52,6 +52,17 @@ def inside(pool, profile="dev"):
             session.close()
 
 
+def cut_undo(pool):
+    """Undoes the newest transaction live and is killed at its last removal; recorded on a copy of `pool`."""
+    traced = pool.copy("traced.img")
+    with inside(traced) as session:
+        session.say("FLIPPER_FAULT_TRACE=/var/tmp/trace flipper-profile --json --yes undo")
+        effects = [line.split(" ", 2) for line in session.say("cat /var/tmp/trace").splitlines()]
+    os.unlink(traced.image)
+    number = [number for number, name, _ in effects if name == "remove"][-1]
+    return f"FLIPPER_FAULT_AT={number} flipper-profile --json --yes undo"
+
+
 class Terminal:
     """A program on a real pseudo terminal, to type at: Ctrl-C comes from the line discipline."""
 

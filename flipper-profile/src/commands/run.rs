@@ -1,12 +1,14 @@
 //! `run`: a command, or a shell, in a profile.
 
+use profile_db::model::Time;
 use profile_store::enter::{self, OWN_FAILURE};
-use profile_store::{Error, profile};
+use profile_store::{Error, profile, recover};
 
 use crate::cli::Run;
 use crate::commands::Outcome;
 use crate::context::{Context, Result};
 use crate::failure::Failure;
+use crate::output::escape;
 
 /// The command is there and cannot be started, as env(1) has it.
 const FOUND_NOT_STARTED: u8 = 126;
@@ -32,7 +34,15 @@ pub fn run(arguments: Run, context: &Context) -> Result<Outcome> {
 fn enter(arguments: Run, context: &Context) -> Result<Outcome> {
     let pool = context.pool()?;
     let profile = profile::find(&pool, &arguments.name)?;
-    context.catch_up(&pool, &profile);
+    match recover::of_profile(&pool, &profile.id, Time::now()) {
+        Ok(report) => {
+            tell(&report, context);
+            context.catch_up(&pool, &profile);
+        }
+        // Whoever must repair it may have to enter.
+        Err(error @ Error::Journal(_)) => context.not_up_to_date(&error),
+        Err(error) => return Err(error.into()),
+    }
     let mut words = arguments.command.into_iter();
     let command = enter::Command {
         program: words.next(),
@@ -42,6 +52,18 @@ fn enter(arguments: Run, context: &Context) -> Result<Outcome> {
     enter::run(pool, &profile, &command)
         .map(Outcome::Ended)
         .map_err(in_the_profile)
+}
+
+/// What was left in the middle, and is not any more.
+fn tell(report: &recover::Report, context: &Context) {
+    let note = |text: &str| context.screen.note(&escape::text(text));
+    for what in &report.finished {
+        note(&format!("an interrupted change was finished: {what}"));
+    }
+    for what in &report.taken_back {
+        note(&format!("an interrupted change was taken back: {what}"));
+    }
+    report.left.iter().for_each(|what| note(what));
 }
 
 /// 126 and 127 when the command itself could not be started.

@@ -14,8 +14,8 @@ use super::holder::{self, Answer, Request};
 use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::session::{Mode, Session};
-use crate::transaction::reserve;
-use crate::{in_use, profile};
+use crate::transaction::{reserve, rows};
+use crate::{in_use, profile, recover};
 
 /// How long the mounts of a holder that was killed may take to go.
 const GONE: Duration = Duration::from_secs(3);
@@ -38,6 +38,10 @@ pub(super) fn start(pool: &Pool, profile: &ProfileFile) -> Result<()> {
     // It may have been renamed, rebased or deleted since the caller read it.
     let profile = profile::read(pool, &profile.id)?;
     require_free(pool, &profile)?;
+    // A change of it may have been cut since the caller looked. Without a journal nobody can tell.
+    if let Ok(journal) = rows::journal_within(pool, rows::PATIENCE) {
+        recover::refuse_pending(&journal, &profile.id)?;
+    }
     let (base, base_uuid) = profile::base_for(pool, &profile)?;
     let session = Session {
         schema: 1,

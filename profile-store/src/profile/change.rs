@@ -1,7 +1,7 @@
 //! Renaming, setting and deleting profiles.
 
 use profile_db::ProfileFile;
-use profile_db::journal::{Finish, Journal, NewTransaction, Outcome, TransactionKind};
+use profile_db::journal::{Durability, Finish, Journal, NewTransaction, Outcome, TransactionKind};
 use profile_db::model::{Kind, ProfileId, ProfileName, Time, TransactionNumber};
 use profile_sys::file;
 
@@ -159,16 +159,18 @@ pub fn delete(pool: &Pool, id: &ProfileId, actor: &Actor, now: Time) -> Result<T
         trash,
     };
     let operation = operation::record(&journal, &intent, Some(number), now)?;
-    finish_deletion(pool, id, &number.to_string())?;
-    journal.finish(
-        number,
-        &Finish {
-            outcome: Outcome::Done,
-            ended: Some(now),
-            problem: None,
-        },
-    )?;
-    journal.complete(operation)?;
+    let deleted = finish_deletion(pool, id, &number.to_string()).and_then(|()| {
+        Ok(journal.batch(Durability::Durable, |journal| {
+            let done = Finish {
+                outcome: Outcome::Done,
+                ended: Some(now),
+                problem: None,
+            };
+            journal.finish(number, &done)?;
+            journal.complete(operation)
+        })?)
+    });
+    deleted.map_err(|error| operation::interrupted(number, error))?;
     Ok(number)
 }
 
@@ -228,9 +230,10 @@ pub fn restore_deleted(
         deletion,
     };
     let operation = operation::record(journal, &intent, Some(number), now)?;
-    finish_restoration(pool, &profile.id, &trash)?;
     let ending = restoration_ending(number, deletion);
-    replacement::finish(journal, operation, &ending, now)?;
+    finish_restoration(pool, &profile.id, &trash)
+        .and_then(|()| replacement::finish(pool, journal, operation, &profile.id, &ending, now))
+        .map_err(|error| operation::interrupted(number, error))?;
     Ok(profile)
 }
 
@@ -241,6 +244,7 @@ pub(crate) fn restoration_ending(undo: TransactionNumber, deletion: TransactionN
         undoes: vec![deletion],
         brings_back: None,
         post: None,
+        packages_return: false,
     }
 }
 

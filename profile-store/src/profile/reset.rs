@@ -63,6 +63,7 @@ pub fn reset(
         undoes: Vec::new(),
         brings_back: None,
         post: Some(SnapshotName::Origin.to_string()),
+        packages_return: false,
     };
     replacement::replace(
         pool,

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::pool::PoolLock;
+use crate::recover;
 
 /// A second hook of the same commit comes within moments; a later one is of another commit.
 const SAME_COMMIT_MILLISECONDS: i64 = 60_000;
@@ -43,7 +44,12 @@ pub enum Started {
     /// A new one, with its snapshot.
     Begun(TransactionNumber),
     /// It goes on: another commit of a run, or a second hook of one commit.
-    Joined(TransactionNumber),
+    Joined {
+        /// Its number.
+        number: TransactionNumber,
+        /// What could not be dealt with before it. Its row stands, and says nothing of it.
+        noticed: Vec<String>,
+    },
     /// It is recorded, without protection because that was asked for.
     SwitchedOff(TransactionNumber),
     /// It is recorded, without protection because something failed.
@@ -122,20 +128,28 @@ fn enter(
     // What an earlier hook prepared and a power cut left half-way. Not while another command is at
     // work, which may be doing it.
     let mut noticed = Vec::new();
+    let pending = journal.pending_operations()?;
     if lock.is_some() {
-        for pending in materialise::pending(world, journal)? {
-            if let Err(error) = materialise::finish(journal, &pending, request.merged) {
+        for pending in pending.iter().filter(|one| materialise::is_of(world, one)) {
+            if let Err(error) = materialise::finish(journal, pending, request.merged) {
                 noticed.push(failed("an earlier change of directories", &error));
             }
         }
     }
     if let Some(row) = rows::going_on(world, journal, &request.caller.owner)? {
-        if let Some(started) = join(world, journal, &row, request)? {
-            return Ok(Entered::Settled(started));
+        if join(world, journal, &row, request)? {
+            let number = row.number;
+            return Ok(Entered::Settled(Started::Joined { number, noticed }));
         }
     }
+    // A snapshot of a profile that is half undone would be of no state that ever was.
+    let half_done = match recover::refuse(&pending, &world.profile) {
+        Ok(()) => None,
+        Err(error) if request.switched_off.is_none() && request.required => return Err(error),
+        Err(error) => Some(error),
+    };
     // What can be made up for later costs this change no snapshot.
-    if let Some(lock) = lock {
+    if let (Some(lock), None) = (lock, &half_done) {
         let caught = reserve::with_reserve(world.pool, || {
             catch_up::catch_up(world, journal, lock, request.now)
         });
@@ -162,6 +176,12 @@ fn enter(
         let number =
             reserve::with_reserve(world.pool, || begin_unprotected(journal, &new, reason))?;
         return Ok(Entered::Settled(Started::SwitchedOff(number)));
+    }
+    if let Some(error) = half_done {
+        let reason = reason::whole(&error);
+        let number =
+            reserve::with_reserve(world.pool, || begin_unprotected(journal, &new, &reason))?;
+        return Ok(Entered::Settled(Started::Unprotected(number, error)));
     }
     let number = reserve::with_reserve(world.pool, || Ok(journal.begin(&new)?))?;
     Ok(Entered::Row(number))
@@ -192,14 +212,13 @@ fn begin_unprotected(
     })?)
 }
 
-/// Goes on with a row of the same process; `None` when that row is of an earlier commit and was
-/// closed.
+/// Goes on with a row of the same process; false when that row is of an earlier commit and was closed.
 fn join(
     world: &World<'_>,
     journal: &Journal,
     row: &Transaction,
     request: &Request<'_>,
-) -> Result<Option<Started>> {
+) -> Result<bool> {
     let number = row.number;
     if request.caller.grouping == Grouping::Run {
         // Before the count: with a post from before this commit and an equal count, a cut here would
@@ -209,7 +228,7 @@ fn join(
         if let Some(post) = snapshots::post(world, number)? {
             snapshots::delete(&post)?;
         }
-        return Ok(Some(Started::Joined(number)));
+        return Ok(true);
     }
     let age = request.now.as_millisecond() - row.started.as_millisecond();
     let fresh = row.state == State::Open
@@ -218,10 +237,10 @@ fn join(
     if fresh {
         if let Some(pre) = snapshots::pre(world, number)? {
             if package_state::unchanged(&pre, &world.subvolume(), &world.base_path(&world.base))? {
-                return Ok(Some(Started::Joined(number)));
+                return Ok(true);
             }
         }
     }
     catch_up::close_left_open(world, journal, row)?;
-    Ok(None)
+    Ok(false)
 }

@@ -204,20 +204,9 @@ pub fn settle(pending: &Pending, root: &Path) -> Result<()> {
     finish_steps(root, &payload, &pending.steps)
 }
 
-/// The operations of a profile that a crash left.
-///
-/// # Errors
-///
-/// The journal cannot be read.
-pub fn pending(world: &World<'_>, journal: &Journal) -> Result<Vec<Pending>> {
-    let ours = |pending: &Pending| {
-        pending.operation.kind == KIND && pending.operation.profile.as_ref() == Some(&world.profile)
-    };
-    Ok(journal
-        .pending_operations()?
-        .into_iter()
-        .filter(ours)
-        .collect())
+/// Whether an operation is one of these, of this profile.
+pub fn is_of(world: &World<'_>, pending: &Pending) -> bool {
+    pending.operation.kind == KIND && pending.operation.profile.as_ref() == Some(&world.profile)
 }
 
 fn steps_of(journal: &Journal, operation: OperationId) -> Result<Vec<String>> {

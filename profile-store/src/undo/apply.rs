@@ -112,10 +112,7 @@ fn after_failure(
     })();
     match cleaned {
         Ok(true) => error,
-        Ok(false) => Error::Interrupted {
-            what: format!("transaction {number}"),
-            source: Box::new(error),
-        },
+        Ok(false) => operation::interrupted(number, error),
         Err(rollback) => Error::RollbackFailed {
             failed: Box::new(error),
             rollback: Box::new(rollback),
@@ -148,12 +145,12 @@ fn carry_out(
     now: Time,
     progress: &mut dyn Progress,
 ) -> Result<(Plan, Replayed)> {
-    let profile = prepared.plan.profile.clone();
+    let id = prepared.plan.profile.id;
     // The snapshot that the plan was made from is the state before this undo.
     let pre = SnapshotName::Pre(number);
     keep_snapshot(
         &prepared.staging.part(NOW),
-        &pool.layout().snapshot(&profile.id, pre),
+        &pool.layout().snapshot(&id, pre),
     )?;
     journal.set_pre(number, &pre.to_string())?;
     let ending = ending(journal, number, &prepared)?;
@@ -161,20 +158,10 @@ fn carry_out(
         TransactionKind::Redo => "redoing",
         _ => "undoing",
     });
-    let removed = journal
-        .packages(prepared.plan.transaction.number)?
-        .iter()
-        .any(|package| matches!(package.action, Action::Remove | Action::Purge));
-    let done = match prepared.plan.method {
-        Method::Exchange | Method::Staged => {
-            beside(pool, journal, prepared, ending, now, progress)?
-        }
-        Method::Live => live(pool, journal, prepared, ending, now)?,
-    };
-    if removed {
-        restore_state_directories(pool, &profile)?;
+    match prepared.plan.method {
+        Method::Exchange | Method::Staged => beside(pool, journal, prepared, ending, now, progress),
+        Method::Live => live(pool, journal, prepared, ending, now),
     }
-    Ok(done)
 }
 
 /// Moves a sealed snapshot to another directory. The kernel refuses that for a read-only subvolume
@@ -194,6 +181,10 @@ fn ending(journal: &Journal, number: TransactionNumber, prepared: &Prepared) -> 
         undoes: vec![transaction.number],
         brings_back: None,
         post: None,
+        packages_return: journal
+            .packages(transaction.number)?
+            .iter()
+            .any(|package| matches!(package.action, Action::Remove | Action::Purge)),
     };
     match (&transaction.kind, transaction.undoes) {
         // The undo of an undo brings back what that had undone.
@@ -438,7 +429,7 @@ pub fn finish_replay(
     }
     btrfs::snapshot(&layout.profile(&profile.id), &post, true)?;
     ending.post = Some(name.to_string());
-    replacement::finish(journal, operation, &ending, now)
+    replacement::finish(pool, journal, operation, &profile.id, &ending, now)
 }
 
 /// The paths of a replay, as they stand in the journal and cross into the profile's namespace.
@@ -450,12 +441,4 @@ pub struct Task {
     pub paths: Vec<PathText>,
     /// Paths whose time alone is set back.
     pub times: Vec<PathText>,
-}
-
-/// Makes directories below state paths again that the packages which came back ship.
-fn restore_state_directories(pool: &Pool, profile: &ProfileFile) -> Result<()> {
-    let (base, _) = profile::base_for(pool, profile)?;
-    let view = View::read_only(pool, &pool.layout().profile(&profile.id), &base)?;
-    state_paths::make_missing_package_directories(pool.layout(), profile, view.path())?;
-    view.close()
 }

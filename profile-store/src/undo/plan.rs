@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use profile_db::ProfileFile;
 use profile_db::journal::Transaction;
 use profile_db::model::TransactionNumber;
+use profile_sys::mountinfo::{self, Mount};
 use profile_sys::tree::Kind;
 
 use crate::delta::{Change, ChangeKind, Delta};
@@ -153,6 +154,26 @@ pub(super) fn sort(
     require_directories(&mut sorted, present)?;
     require_empty(&mut sorted, since);
     Ok(sorted)
+}
+
+/// Where something is mounted on an entry that would be removed or replaced, among the mounts of a profile
+/// that is entered. A directory that stays one is neither.
+pub(super) fn mounted_on(mounts: &[Mount], restore: &[Change]) -> Vec<PathBuf> {
+    let directory = Some(Kind::Directory);
+    let goes = |change: &&Change| (change.old, change.new) != (directory, directory);
+    let going: HashSet<&Path> = restore
+        .iter()
+        .filter(goes)
+        .map(|change| change.path.as_path())
+        .collect();
+    let mut found: Vec<PathBuf> = mountinfo::on_entries_of_root(mounts)
+        .into_iter()
+        .filter(|(entry, _)| going.contains(entry.as_path()))
+        .map(|(_, mount)| mount.mount_point.clone())
+        .collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// A directory can become a file or a symlink again only when nobody else's entry stands in it.

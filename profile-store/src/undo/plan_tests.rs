@@ -169,3 +169,25 @@ fn a_directory_in_which_somebody_else_worked_keeps_its_time() {
     let sorted = sort(&made, &[false, false], &Delta::default(), &World::default()).unwrap();
     assert!(sorted.times.is_empty());
 }
+
+#[test]
+fn a_mount_is_in_the_way_of_what_goes_and_not_of_a_directory_that_stays() {
+    let list = b"1 0 0:30 / / rw - overlay profile rw\n\
+        2 1 0:31 / /etc/new rw - tmpfs none rw\n\
+        3 1 0:31 / /etc/edited rw - tmpfs none rw\n\
+        4 1 0:31 / /etc/stays rw - tmpfs none rw\n\
+        5 1 0:31 / /var/log rw - btrfs state rw\n";
+    let mounts = mountinfo::parse(list).unwrap();
+    let mut stays = change("etc/stays", ChangeKind::Metadata);
+    make_directory(&mut stays);
+    let restore = [
+        change("etc/edited", ChangeKind::Content),
+        change("etc/new", ChangeKind::Added),
+        change("etc/other", ChangeKind::Content),
+        stays,
+    ];
+    assert_eq!(
+        mounted_on(&mounts, &restore),
+        [PathBuf::from("/etc/edited"), PathBuf::from("/etc/new")]
+    );
+}

@@ -8,12 +8,13 @@ use profile_db::journal::{Filter, Journal, Transaction, TransactionKind};
 use profile_db::model::Time;
 use profile_db::state::State;
 use profile_sys::btrfs;
+use profile_sys::mountinfo::Mount;
 use profile_sys::tree::{Kind, Root};
 
 use super::plan::{self, Method, Plan, Present};
 use super::sides::{self, Sides};
 use super::{Which, choose};
-use crate::delta::{self, Delta};
+use crate::delta::{self, Change, Delta};
 use crate::error::{Error, Result};
 use crate::pool::{Pool, PoolLock};
 use crate::staging::Staging;
@@ -217,8 +218,9 @@ fn make_plan(
         Standing::Here | Standing::Entered(_) => Method::Live,
     };
     let mut conflicts = sorted.conflicts;
-    if !conflicts.is_empty() {
-        name_culprits(pool, journal, &later, &mut conflicts)?;
+    match conflicts.is_empty() {
+        true => refuse_mounted(profile, &standing.mounts()?, &sorted.restore)?,
+        false => name_culprits(pool, journal, &later, &mut conflicts)?,
     }
     Ok(Plan {
         transaction: transaction.clone(),
@@ -232,6 +234,18 @@ fn make_plan(
         conflicts,
         later: later.iter().map(|transaction| transaction.number).collect(),
     })
+}
+
+/// Refuses what the kernel would refuse in the middle: removing or replacing what something is mounted on.
+fn refuse_mounted(profile: &ProfileFile, mounts: &[Mount], restore: &[Change]) -> Result<()> {
+    let mount_points = plan::mounted_on(mounts, restore);
+    match mount_points.is_empty() {
+        true => Ok(()),
+        false => Err(Error::MountedOn {
+            name: profile.name.to_string(),
+            mount_points,
+        }),
+    }
 }
 
 /// How many paths a transaction changed, when the journal knows that all of them are its own: then

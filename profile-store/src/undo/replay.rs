@@ -178,6 +178,7 @@ impl Replay<'_> {
             if let Some(first) = self.links.get(&(meta.dev, meta.ino)) {
                 // A link has no temporary name of its own: the old entry goes, then the link comes.
                 // Between the two the path is missing, which a repeated replay mends.
+                // What cannot go is in the way of the link, which says so.
                 self.target.remove(path)?;
                 self.target.hard_link(first, path)?;
                 self.done.restored += 1;

@@ -94,3 +94,32 @@ proptest! {
         let _ = parse(&text);
     }
 }
+
+#[test]
+fn a_mount_holds_the_entry_that_it_stands_on_and_none_of_another_filesystem() {
+    let mounts = parse(
+        b"1 0 0:9 / / rw - ext4 host rw\n\
+          20 1 0:30 / / rw - overlay profile rw\n\
+          21 20 0:31 / /run rw - tmpfs run rw\n\
+          22 20 0:32 / /etc/x rw - btrfs one rw\n\
+          23 20 0:30 /opt /mnt/opt rw - overlay profile rw\n\
+          24 23 0:33 / /mnt/opt/y rw - tmpfs two rw\n\
+          25 21 0:34 / /run/z rw - tmpfs three rw\n",
+    )
+    .expect("a list");
+    let held: Vec<_> = on_entries_of_root(&mounts)
+        .into_iter()
+        .map(|(entry, mount)| (entry, mount.id))
+        .collect();
+    let of = |entry: &str, id| (PathBuf::from(entry), id);
+    assert_eq!(
+        held,
+        [
+            of("run", 21),
+            of("etc/x", 22),
+            of("mnt/opt", 23),
+            of("opt/y", 24)
+        ]
+    );
+    assert!(on_entries_of_root(&[]).is_empty());
+}

@@ -11,7 +11,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::linkat;
 
 use super::copy::copy;
-use super::directory::Directory;
+use super::directory::{Directory, Removed};
 use super::meta::{Kind, Meta, set_meta_at};
 use super::place::{Handle, Place};
 use crate::{Error, Result, fault, file};
@@ -181,23 +181,20 @@ impl Root {
         .map_err(|error| Error::io_two(VERB, &from.shown, &to.shown, error))
     }
 
-    /// Removes an entry, a directory only when empty; what is not there is done.
+    /// Removes an entry, a directory only when empty, and says what there was: see [`Directory::remove`].
     ///
     /// # Errors
-    /// ENOTEMPTY.
-    pub fn remove(&self, relative: &Path) -> Result<()> {
-        let Some(meta) = self.lstat(relative)? else {
-            return Ok(());
+    /// As [`Directory::remove`]; the top itself is never removed.
+    pub fn remove(&self, relative: &Path) -> Result<Removed> {
+        let (Some(above), Some(name)) = (relative.parent(), relative.file_name()) else {
+            return Err(Error::BadName {
+                verb: "remove",
+                path: self.path.join(relative),
+            });
         };
-        let reached = self.reach(relative)?;
-        let path = reached.place().path();
-        let outcome = match meta.kind {
-            Kind::Directory => file::remove_directory(&path),
-            _ => file::remove_file(&path),
-        };
-        match outcome {
-            Err(error) if error.is_not_found() => Ok(()),
-            outcome => outcome.map_err(|error| renamed(error, &reached.shown)),
+        match self.directory(above)? {
+            Some(directory) => directory.remove(name),
+            None => Ok(Removed::Nothing),
         }
     }
 

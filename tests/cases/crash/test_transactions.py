@@ -79,6 +79,107 @@ def test_a_live_undo_cut_by_power_is_finished_or_taken_back_outside(t):
         os.unlink(copy.image)
 
 
+def test_run_finishes_a_live_undo_that_was_cut(t):
+    pool, before, after = _installed(t, "fpt-conf=1", "fpt-links")
+    cut = session.cut_undo(pool)
+    for left in (True, False):
+        copy = pool.copy("crash.img")
+        with session.inside(copy) as inside:
+            inside.say(cut)
+            expect.that(tree.compare(before, copy.reading()) and tree.compare(after, copy.reading()), "nothing was cut")
+            if not left:
+                # Somebody else comes while the first one is inside.
+                answer = copy.run_ok("dev", "sh", "-c", "test ! -e /etc/fpt/main.conf")
+        if left:
+            answer = copy.run_ok("dev", "sh", "-c", "test ! -e /etc/fpt/main.conf")
+        expect.contains(answer.errors, "an interrupted change was finished: replay")
+        expect.nothing(tree.compare(before, copy.reading()), "after the run")
+        expect.absent([a["done"] for a in copy.ok("recover")["actions"]], "finished", "left to recover")
+        expect.equal(copy.install("fpt-hello=1").status, 0)
+        expect.equal(copy.newest()["state"], "done")
+        os.unlink(copy.image)
+
+
+def test_run_refuses_a_profile_whose_cut_undo_cannot_be_finished(t):
+    pool, before, _ = _installed(t, "fpt-conf=1", "fpt-links")
+    cut = session.cut_undo(pool)
+    with session.inside(pool) as inside:
+        inside.say(cut)
+    with pool.top() as top:
+        _, content = pool.profile_file(top, "dev")
+        snapshots = f"{top}/@snapshots/{content['id']}"
+        os.rename(snapshots, snapshots + ".aside")
+    answer = expect.status(pool.run("dev", "touch", "/root/inside"), 125)
+    expect.contains(answer.errors, "was interrupted: replay")
+    expect.contains(answer.errors, "run `flipper-profile recover`")
+    with pool.top() as top:
+        snapshots = f"{top}/@snapshots/{content['id']}"
+        if os.path.exists(snapshots):
+            os.rmdir(snapshots)
+        os.rename(snapshots + ".aside", snapshots)
+    expect.that(pool.run("dev", "test", "-e", "/root/inside").status == 1, "it was entered")
+    expect.nothing(tree.compare(before, pool.reading()), "after the run")
+
+
+# A package with a directory below a state path, which dpkg removes with it.
+_PURGED = """mkdir -p /root/p/DEBIAN /root/p/var/log/fpt-state/deep
+printf 'Package: fpt-state\\nVersion: 1\\nArchitecture: all\\nMaintainer: x <x@example>\\nDescription: x\\n' > /root/p/DEBIAN/control
+dpkg-deb -b /root/p /root/p.deb >/dev/null && dpkg -i /root/p.deb >/dev/null && dpkg --purge fpt-state >/dev/null
+test ! -e /var/log/fpt-state && echo purged"""
+_RETURNED = "/var/log/fpt-state/deep"
+
+
+def _effects_on_state(text):
+    effects = [line.split(" ", 2) for line in text.splitlines()]
+    made = ("fpt-state", "deep")
+    return [int(number) for number, name, path in effects
+            if name == "create-directory" and os.path.basename(path) in made]
+
+
+def test_directories_of_state_come_back_with_their_package_after_a_cut(t):
+    """They are no part of the upper: the undo is not done before they are there."""
+    pool = t.pool("mini")
+    expect.contains(pool.shell("dev", _PURGED).text, "purged")
+    done = pool.copy("done.img")
+    trace = t.path("trace")
+    done.ok("--yes", "-p", "dev", "undo", env={"FLIPPER_FAULT_TRACE": trace})
+    with open(trace, encoding="utf-8") as f:
+        numbers = _effects_on_state(f.read())
+    expect.that(numbers, "no directory of the package is made")
+    os.unlink(done.image)
+    for action, status in (("kill", 137), ("enospc", 4)):
+        copy = pool.copy("crash.img")
+        answer = copy.fp("--yes", "-p", "dev", "undo", env={"FLIPPER_FAULT_AT": str(numbers[-1]),
+                                                            "FLIPPER_FAULT_ACTION": action})
+        expect.equal(answer.status, status, f"{action}: {answer}")
+        if status == 4:
+            expect.equal(answer.error["situation"], "interrupted")
+            expect.contains(answer.error["state"], "recover")
+        expect.equal(len(copy.ok("recover")["actions"]), 1)
+        expect.status(copy.run("dev", "test", "-d", _RETURNED), 0)
+        expect.equal(copy.newest()["state"], "done")
+        expect.nothing(copy.ok("recover")["actions"], "actions of a second recover")
+        os.unlink(copy.image)
+
+
+def test_directories_of_state_come_back_with_their_package_after_a_cut_of_a_live_undo(t):
+    pool = t.pool("mini")
+    with session.inside(pool) as inside:
+        expect.contains(inside.say(_PURGED), "purged")
+        inside.say("FLIPPER_FAULT_TRACE=/var/tmp/trace flipper-profile --json --yes undo")
+        numbers = _effects_on_state(inside.say("cat /var/tmp/trace"))
+        expect.that(numbers, "no directory of the package is made")
+        inside.say("flipper-profile --json --yes redo; rm -r /var/log/fpt-state")
+        for action in ("kill", "enospc"):
+            said = inside.say(f"FLIPPER_FAULT_AT={numbers[-1]} FLIPPER_FAULT_ACTION={action} "
+                              "flipper-profile --json --yes undo")
+            if action == "enospc":
+                expect.contains(said, '"situation":"interrupted"')
+            expect.contains(inside.say("flipper-profile --json recover"), '"ok":true')
+            expect.equal(inside.say(f"test -d {_RETURNED} && echo there").strip(), "there", action)
+            inside.say("flipper-profile --json --yes redo; rm -r /var/log/fpt-state")
+
+
 def test_a_hook_killed_anywhere_leaves_a_change_that_can_be_undone_or_is_told(t):
     pool = t.pool("mini")
     before = pool.reading()

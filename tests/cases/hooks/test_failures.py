@@ -60,6 +60,28 @@ def test_the_repair_of_a_failure_is_its_own_transaction(t):
                     ("fpt-fail-postinst", "configure"))
 
 
+def test_an_earlier_preparation_that_cannot_be_finished_is_told(t):
+    """By the row of the change when it begins one, in one line when it joins one: here with a second hook."""
+    import sqlite3
+    pool = t.pool("mini")
+    with pool.top() as top:
+        _, content = pool.profile_file(top, "dev")
+        journal = sqlite3.connect(f"{top}/@flipper/journal.db")
+        journal.execute("INSERT INTO operations (kind, profile, begun, payload) VALUES ('materialise', ?, "
+                        "'2026-01-01T00:00:00Z', '{}')", (content["id"],))
+        journal.commit()
+        journal.close()
+    answer = pool.install("fpt-hello=1", "-o", "DPkg::Pre-Invoke::again=/usr/libexec/flipper-profile/apt-hook pre")
+    expect.status(answer, 0)
+    said = [line for line in answer.errors.splitlines() if line.startswith("W: flipper-profile")]
+    expect.equal(len(said), 1, f"lines of warning {said}")
+    expect.contains(said[0], "an earlier change of directories could not be dealt with")
+    expect.contains(said[0], "run `flipper-profile recover`")
+    rows = pool.history()
+    expect.equal([r["state"] for r in rows], ["done"])
+    expect.contains(str(_show(pool, rows[0])), "an earlier change of directories")
+
+
 def test_a_failed_bare_dpkg_is_failed(t):
     pool = t.pool("mini")
     expect.status(pool.run("dev", "dpkg", "-i", "/opt/fpt/repo/fpt-fail-postinst_1_all.deb"), 1)

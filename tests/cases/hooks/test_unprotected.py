@@ -236,6 +236,35 @@ def test_a_full_disk_lets_apt_fail_by_itself_and_be_undone(t):
     expect.nothing(tree.compare(before, pool.reading()), "differences after the undo on a full disk")
 
 
+def test_a_change_of_a_profile_that_is_half_undone_is_unprotected_and_told(t):
+    """A snapshot of it would be of no state that ever was."""
+    pool = t.pool("mini")
+    expect.status(pool.install("fpt-conf=1", "fpt-links"), 0)
+    cut = session.cut_undo(pool)
+    with session.inside(pool) as inside:
+        inside.say(cut)
+        inside.say("echo hook-policy=stop > /etc/flipper-profile/config")
+        said = inside.say("apt-get -q -y install fpt-hello=1 2>&1; echo status $?")
+        expect.contains(said, "status 100")
+        expect.contains(said, "run `flipper-profile recover`")
+        expect.absent([r["kind"] for r in pool.history()[:1]], "apt", "the newest row")
+        inside.say("rm /etc/flipper-profile/config")
+        said = inside.say("apt-get -q -y install fpt-hello=1 2>&1; echo status $?")
+        expect.contains(said, "status 0")
+        warned = [line for line in said.splitlines() if line.startswith("W: flipper-profile")]
+        expect.equal(len(warned), 1, f"lines of warning {warned}")
+        expect.contains(warned[0], "is not protected")
+        expect.contains(warned[0], "run `flipper-profile recover`")
+        row = pool.newest()
+        expect.equal((row["kind"], row["state"], row["pre"]), ("apt", "skipped", None))
+        expect.contains(row["reason"], "interrupted: replay")
+        # What it changed in between is kept, and told.
+        expect.contains(inside.say("flipper-profile --json recover"), "/var/lib/dpkg/status was changed since")
+        expect.contains(inside.say("dpkg -l fpt-hello"), "ii  fpt-hello")
+        inside.say("apt-get -q -y install fpt-lib 2>&1")
+    expect.equal(pool.newest()["state"], "done")
+
+
 def test_policy_stop_lets_the_hook_stop_apt(t):
     pool = t.pool("mini")
     pool.shell("dev", "echo hook-policy=stop >> /etc/flipper-profile/config")

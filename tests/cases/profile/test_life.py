@@ -167,6 +167,24 @@ def test_the_undo_of_a_reset_rewinds_no_state(t):
                  ["before", "before", "after", "after", "mine"])
 
 
+def test_a_reset_keeps_a_state_path_in_a_home(t):
+    pool = t.pool("toy")
+    pool.ok("set", "dev", "state-paths=/home/work,/opt/work")
+    with pool.top() as top:
+        _, content = pool.profile_file(top, "dev")
+        state = f"{top}/@state/{content['id']}"
+        for place in ("home/work", "opt/work"):
+            os.makedirs(f"{state}/{place}")
+            open(f"{state}/{place}/note", "w", encoding="ascii").close()
+    pool.ok("--yes", "reset", "dev")
+    with pool.top() as top:
+        state = f"{top}/@state/{content['id']}"
+        expect.equal((os.listdir(f"{state}/home/work"), os.listdir(f"{state}/opt/work")), (["note"], []))
+    pool.ok("--yes", "reset", "dev", "--all")
+    with pool.top() as top:
+        expect.nothing(os.listdir(f"{top}/@state/{content['id']}/home"), "kept by reset --all")
+
+
 def test_built_in_profiles_are_only_cloned_and_reset(t):
     pool = t.pool("toy")
     pool.ok("create", "minimal", "--built-in")

@@ -203,6 +203,28 @@ def test_what_is_written_after_an_interrupted_live_undo_is_kept(t):
     expect.nothing(pool.ok("recover")["actions"], "actions of a second recover")
 
 
+def test_a_live_undo_is_refused_while_something_is_mounted_on_what_it_removes(t):
+    """The kernel would refuse it half-way. A mount on a directory that stays is in nobody's way."""
+    pool = t.pool("mini")
+    with session.inside(pool) as inside:
+        inside.say("apt-get -q -y install fpt-conf=1 fpt-links >/dev/null 2>&1")
+        inside.say("mount -t tmpfs none /etc/fpt; mount --bind /usr/lib/fpt-links /mnt; "
+                   "mount --bind /etc/hostname /mnt/a/one; mount -t tmpfs none /usr/share; mount -t tmpfs none /opt")
+        before = pool.reading()
+        for where in (inside.say, lambda words: pool.fp("-p", "dev", *words.split()[2:]).text):
+            for words in ("flipper-profile --json undo --check", "flipper-profile --json --yes undo"):
+                said = where(words)
+                expect.contains(said, '"situation":"mounted-on"')
+                expect.contains(said, "removed or replaced: /etc/fpt, /mnt/a/one")
+                expect.contains(said, "umount /etc/fpt")
+        roundtrip.equal(pool, before, "after the refusals")
+        expect.equal([(r["kind"], r["state"]) for r in pool.history()], [("apt", "done")])
+        inside.say("umount /mnt/a/one /etc/fpt")
+        expect.equal(roundtrip.undo_inside(inside)["mode"], "live")
+    expect.absent(pool.run("dev", "dpkg", "-l").text, "ii  fpt-conf")
+    expect.nothing(pool.ok("recover")["actions"], "left to recover")
+
+
 def test_what_is_written_while_a_live_undo_is_planned_stops_it(t):
     """Between the snapshot that the plan is made of and the first path that changes."""
     pool = t.pool("mini")
