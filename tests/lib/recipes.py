@@ -7,6 +7,7 @@ of the runner, because two copies of one btrfs cannot be mounted at a time.
 from dataclasses import dataclass
 
 from lib import bases, pools
+from lib.process import run_ok
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,12 @@ class Recipe:
     archives: tuple = ()
 
 
+ARCHITECTURE = run_ok("dpkg", "--print-architecture").stdout.decode().strip()
+
 REAL_PACKAGES = (
     "nginx", "postgresql", "openssh-server", "docker.io", "iputils-ping", "libcap2-bin", "tzdata", "locales",
     "exim4-daemon-light", "python3", "systemd", "udev", "jq", "mc", "sqlite3",
+    f"linux-image-cloud-{ARCHITECTURE}",
 )
 
 RECIPES = {

@@ -106,6 +106,13 @@ def _libraries(root):
         put(root, f"/usr/lib/fpt-libs/lib{number:02}.so", content)
 
 
+def _module(root):
+    """What dkms does: a hook that makes a file for every kernel that is installed, and takes it away with it."""
+    put(root, "/usr/src/fpt-module/source", "source\n")
+    put(root, "/etc/kernel/postinst.d/fpt-module", scripts.BUILD_MODULE, 0o755)
+    put(root, "/etc/kernel/prerm.d/fpt-module", scripts.REMOVE_MODULE, 0o755)
+
+
 def _static():
     yield from (_hello("1"), _hello("2"), _conf("1"), _conf("2"))
     yield from (_failing(s) for s in ("preinst", "postinst", "prerm", "postrm"))
@@ -128,6 +135,7 @@ def _static():
     yield Package("fpt-lib", "1", _file("/usr/share/fpt-lib/lib", "lib\n"))
     yield Package("fpt-app", "1", _file("/usr/share/fpt-app/app", "app\n"), fields={"Depends": "fpt-lib"})
     yield Package("fpt-rival", "1", _file("/usr/share/fpt-rival/x", "x\n"), fields={"Conflicts": "fpt-hello"})
+    yield Package("fpt-module", "1", _module)
     yield Package("fpt-slow", "1", _file("/usr/share/fpt-slow/x", "x\n"), {"postinst": scripts.SLOW})
     yield Package("fpt-top", "1", _file("/fpt-top", "at the top\n"))
     yield Package("fpt-grow", "1", scripts={"postinst": scripts.FILL_DISK})

@@ -35,6 +35,15 @@ chmod 0711 /usr/local/sbin
 """
 
 
+BUILD_MODULE = HEAD + """mkdir -p /lib/modules/$1/updates/fpt
+cp /usr/src/fpt-module/source /lib/modules/$1/updates/fpt/fpt.ko
+depmod $1
+"""
+
+REMOVE_MODULE = HEAD + """rm -rf /lib/modules/$1/updates
+"""
+
+
 def failing(name):
     """Fails until the file /srv/<name>.ok exists; /srv is not rewound by undo."""
     return HEAD + f"[ -e /srv/{name}.ok ] || {{ echo '{name}: failing as asked' >&2; exit 1; }}\n"

@@ -1,6 +1,6 @@
 """Real packages with hard cases: install each, undo, and the tree is what it was."""
 
-from lib import expect, roundtrip, session
+from lib import expect, recipes, roundtrip, session
 
 
 def _round(t, *packages, env=None):
@@ -39,6 +39,18 @@ def test_exim4(t):
 
 def test_python3(t):
     _round(t, "python3")
+
+
+def test_a_kernel_with_a_module_built_for_it(t):
+    """The kernel's hooks make an initrd and, as dkms does, a module: files that no package owns."""
+    pool = t.pool("real")
+    expect.status(pool.install("fpt-module"), 0)
+
+    def kernel(pool):
+        expect.status(pool.install(f"linux-image-cloud-{recipes.ARCHITECTURE}"), 0)
+        made = pool.shell("dev", "ls /boot/vmlinuz-* /boot/initrd.img-* /lib/modules/*/updates/fpt/fpt.ko").text
+        expect.equal(len(made.split()), 3, "files of the kernel")
+    roundtrip.outside(pool, kernel, redo=False)
 
 
 def test_systemd_and_udev_live(t):

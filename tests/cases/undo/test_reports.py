@@ -3,6 +3,7 @@
 import re
 
 from lib import command, expect
+from lib.session import Terminal
 from oracle import tree
 
 PACKAGES = ("fpt-conf=1", "fpt-links", "fpt-odd", "fpt-modes", "fpt-nodes", "fpt-reopaque", "fpt-divert",
@@ -52,6 +53,24 @@ def test_a_text_file_has_a_unified_diff(t):
         expect.contains(text.splitlines(), line)
 
 
+def test_changes_of_mode_owner_and_type_are_told_as_what_they_are(t):
+    pool = t.pool("mini")
+    change = ("cat > /dev/null; cd /usr/share; chmod 0711 fpt-opaque/d/one; chown 33:44 fpt-opaque/d/two; "
+              "rm -r fpt-dirlink/d; ln -s real fpt-dirlink/d")
+    answer = pool.run("dev", "apt-get", "-q", "-y", "-o", f"DPkg::Pre-Install-Pkgs::=sh -c '{change}'", "install",
+                      "fpt-hello=1")
+    expect.status(answer, 0)
+    number = str(pool.newest()["number"])
+    told = {command.path_of(c): c for c in pool.ok("-p", "dev", "diff", number)["changes"]}
+    for path, kind, detail in (("fpt-opaque/d/one", "metadata", "mode 0644 -> 0711"),
+                               ("fpt-opaque/d/two", "metadata", "owner 0:0 -> 33:44"),
+                               ("fpt-dirlink/d", "type", "directory -> symlink")):
+        change = told[f"/usr/share/{path}".encode()]
+        expect.equal(change["change"], kind, f"what happened to {path}")
+        expect.contains(str(change["details"]), detail)
+        expect.contains(pool.plain("-p", "dev", "diff", number, f"/usr/share/{path}").text, detail)
+
+
 def test_diff_of_one_path_tells_only_that(t):
     pool = t.pool("mini")
     pool.install(*PACKAGES)
@@ -63,8 +82,14 @@ def test_diff_of_one_path_tells_only_that(t):
 def test_diff_never_sends_escape_sequences_to_a_terminal(t):
     pool = t.pool("mini")
     pool.install("fpt-odd")
-    shown = pool.plain("-p", "dev", "diff", str(pool.newest()["number"])).stdout
-    expect.that(not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", shown.replace(b"\t", b"")), "control characters in the output")
+    arguments = [t.program(), "--pool", pool.image, "-p", "dev", "diff", str(pool.newest()["number"])]
+    terminal = Terminal(arguments, command.environment({"TERM": "xterm", "PAGER": "cat"}))
+    terminal.finish()
+    shown = terminal.text.replace(b"\r\n", b"\n")
+    expect.contains(shown.decode(errors="replace"), "fpt-odd/tab")
+    expect.that(not re.search(rb"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]", shown.replace(b"\t", b"")), "control characters")
+    # The name of one file is a sequence that colours; what diff colours itself ends in m too, at the line's beginning.
+    expect.absent(shown, b"esc\x1b[31m")
 
 
 def test_history_by_package_and_by_path(t):
