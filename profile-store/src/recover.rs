@@ -285,7 +285,8 @@ fn package_operation(
 }
 
 /// Rows of our own commands whose process died before it recorded an intent: nothing happened, so
-/// the row and the snapshot it may have taken go.
+/// the row and the snapshot it may have taken go. What is one write has no intent: its row is ended when
+/// the write has happened.
 fn drop_own_rows(pool: &Pool, journal: &Journal, report: &mut Report) -> Result<()> {
     let pending: Vec<TransactionNumber> = journal
         .pending_operations()?
@@ -295,6 +296,14 @@ fn drop_own_rows(pool: &Pool, journal: &Journal, report: &mut Report) -> Result<
     for row in journal.open_transactions(None)? {
         let own = !matches!(row.kind, TransactionKind::Apt | TransactionKind::Dpkg);
         if !own || pending.contains(&row.number) || is_alive(&row)? {
+            continue;
+        }
+        if profile::is_written(pool, &row) {
+            profile::end(journal, row.number, row.started)?;
+            report.finished.push(format!(
+                "{} of profile {} (transaction {})",
+                row.kind, row.profile, row.number
+            ));
             continue;
         }
         undo::drop_row(pool, journal, &row.profile, row.number)?;

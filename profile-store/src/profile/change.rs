@@ -1,7 +1,7 @@
 //! Renaming, setting and deleting profiles.
 
 use profile_db::ProfileFile;
-use profile_db::journal::{Finish, Journal, NewTransaction, Outcome, TransactionKind};
+use profile_db::journal::{Finish, Journal, NewTransaction, Outcome, Transaction, TransactionKind};
 use profile_db::model::{Kind, ProfileId, ProfileName, Time, TransactionNumber};
 use profile_sys::file;
 
@@ -107,7 +107,7 @@ fn apply(profile: &mut ProfileFile, key: &str, value: &str) -> Result<()> {
 }
 
 /// Writes a changed profile file as one transaction. One atomic write: a crash leaves the old file
-/// or the new one, and at most an open row, which `recover` closes.
+/// or the new one, and at most an open row, which `recover` drops or ends by [`is_written`].
 fn change_file(
     pool: &Pool,
     mut profile: ProfileFile,
@@ -119,18 +119,44 @@ fn change_file(
     let number = begin(pool, &journal, &profile, kind, actor, now)?;
     profile.modified = now;
     if let Err(error) = write_file(&pool.layout().profile(&profile.id), &profile) {
-        journal.drop_empty(number)?;
-        return Err(error);
+        // It may have its new name already, and only the sync after that has failed.
+        if read(pool, &profile.id).is_ok_and(|on_disk| on_disk.modified != now) {
+            journal.drop_empty(number)?;
+            return Err(error);
+        }
+        return Err(interrupted(number)(error));
     }
+    end(&journal, number, now).map_err(interrupted(number))?;
+    Ok(profile)
+}
+
+/// Whether the file of an open row of `rename` or `set` was written: row and file have the moment in
+/// common.
+pub(crate) fn is_written(pool: &Pool, row: &Transaction) -> bool {
+    matches!(row.kind, TransactionKind::Rename | TransactionKind::Set)
+        && read(pool, &row.profile).is_ok_and(|on_disk| on_disk.modified == row.started)
+}
+
+/// Writes the end of a change that is done.
+pub(crate) fn end(journal: &Journal, number: TransactionNumber, ended: Time) -> Result<()> {
     journal.finish(
         number,
         &Finish {
             outcome: Outcome::Done,
-            ended: Some(now),
+            ended: Some(ended),
             problem: None,
         },
     )?;
-    Ok(profile)
+    Ok(())
+}
+
+/// From the intent, or the first effect, on a failure is not the end of a change: `recover` finishes it
+/// or takes it back.
+fn interrupted(number: TransactionNumber) -> impl FnOnce(Error) -> Error {
+    move |error| Error::Interrupted {
+        what: format!("transaction {number}"),
+        source: Box::new(error),
+    }
 }
 
 /// Puts a profile and its state into trash, from where `undo` brings it back until it is collected.
@@ -159,16 +185,10 @@ pub fn delete(pool: &Pool, id: &ProfileId, actor: &Actor, now: Time) -> Result<T
         trash,
     };
     let operation = operation::record(&journal, &intent, Some(number), now)?;
-    finish_deletion(pool, id, &number.to_string())?;
-    journal.finish(
-        number,
-        &Finish {
-            outcome: Outcome::Done,
-            ended: Some(now),
-            problem: None,
-        },
-    )?;
-    journal.complete(operation)?;
+    finish_deletion(pool, id, &number.to_string())
+        .and_then(|()| end(&journal, number, now))
+        .and_then(|()| Ok(journal.complete(operation)?))
+        .map_err(interrupted(number))?;
     Ok(number)
 }
 
@@ -228,9 +248,10 @@ pub fn restore_deleted(
         deletion,
     };
     let operation = operation::record(journal, &intent, Some(number), now)?;
-    finish_restoration(pool, &profile.id, &trash)?;
     let ending = restoration_ending(number, deletion);
-    replacement::finish(journal, operation, &ending, now)?;
+    finish_restoration(pool, &profile.id, &trash)
+        .and_then(|()| replacement::finish(journal, operation, &ending, now))
+        .map_err(interrupted(number))?;
     Ok(profile)
 }
 
