@@ -135,7 +135,7 @@ pub enum Command {
     Redo(Redo),
     /// Tell where a profile stands
     ///
-    /// Its base, unprotected and interrupted transactions, and what needs attention.
+    /// Its base, unprotected, failed and interrupted transactions, and what needs attention.
     Status,
     /// Stop being told about an unprotected, failed or interrupted transaction
     Acknowledge(Acknowledge),
