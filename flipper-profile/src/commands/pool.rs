@@ -104,7 +104,7 @@ fn problem(found: &check::Problem) -> Problem {
         situation: situation.into(),
         message: format!("{}: {}", found.subject, found.detail),
         path: Some(JsonPath::new(found.subject.as_bytes())),
-        hint: interrupted.then(|| "run `flipper-profile recover`".to_owned()),
+        hint: Some(found.hint.clone()),
     }
 }
 
@@ -178,6 +178,7 @@ mod tests {
             problem(&check::Problem {
                 subject: subject.into(),
                 detail: detail.into(),
+                hint: "x".into(),
             })
             .situation
         };
