@@ -167,7 +167,8 @@ pub enum PoolCommand {
     /// Collect what nothing needs any more
     ///
     /// Deleted profiles and what they kept, states that a reset replaced, and what interrupted
-    /// commands left. After it, undo cannot bring a deleted profile back.
+    /// commands left. After it, undo cannot bring a deleted profile or a replaced state back: what
+    /// undo would need is listed, and nothing of it goes without a yes.
     Gc(PoolGc),
 }
 
