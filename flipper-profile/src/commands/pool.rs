@@ -75,7 +75,7 @@ fn info(context: &Context) -> Result<Outcome> {
         profiles: profile::all(&pool)?.len() as u64,
         transactions: pool.journal_read_only()?.counts(None)?.transactions,
         format: Format::new(&file.format),
-        read_only_because: Vec::new(),
+        read_only_because: pool.read_only_because().to_vec(),
         shown: pool.named().to_string_lossy().into_owned(),
     };
     Ok(report.into())

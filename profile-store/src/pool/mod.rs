@@ -168,6 +168,11 @@ impl Pool {
         self.file.inode_floor
     }
 
+    /// Why this version only reads the pool: read-only-compatible features that it does not know.
+    pub fn read_only_because(&self) -> &[String] {
+        &self.read_only_because
+    }
+
     /// Takes the pool's lock for a change.
     ///
     /// # Errors

@@ -70,6 +70,8 @@ def test_a_pool_with_an_unknown_read_only_feature_can_be_read_but_not_changed(t)
     with pool.top() as top:
         _edit(f"{top}/@flipper/pool.json", lambda c: c["format"]["read_only_compatible"].append("from-the-future"))
     expect.status(pool.fp("list"), 0)
+    expect.equal(pool.ok("pool", "info")["read_only_because"], ["from-the-future"])
+    expect.contains(expect.status(pool.plain("pool", "info"), 0).text, "from-the-future")
     _refused(pool.fp("create", "other"), 1)
 
 
