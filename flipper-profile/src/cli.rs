@@ -141,7 +141,9 @@ pub enum Command {
     Acknowledge(Acknowledge),
     /// Finish or take back what was interrupted
     ///
-    /// Safe to run at any time and any number of times; runs at every boot.
+    /// Safe to run at any time and any number of times. Run it after a power cut: until profiles can
+    /// be booted, nothing does so at boot. A transaction of apt or dpkg that was cut is also recorded
+    /// as interrupted by the next hook or command in its profile.
     Recover,
     /// Write the man pages or the shell completions
     #[command(subcommand, hide = true)]
