@@ -139,6 +139,12 @@ pub enum Error {
         /// What it holds.
         found: String,
     },
+    /// A directory where a pool was to be made, or something stranger.
+    #[error("{path} is neither a file nor a block device")]
+    TargetNoDevice {
+        /// The target.
+        path: PathBuf,
+    },
     /// `pool create` cannot work with these sizes.
     #[error("a pool needs at least {least} bytes, {path} would have {size}")]
     TargetTooSmall {
@@ -384,6 +390,7 @@ impl Error {
             Self::PoolIncompatible { .. } => "pool-incompatible",
             Self::PoolReadOnly { .. } => "pool-read-only",
             Self::TargetHoldsData { .. } => "target-holds-data",
+            Self::TargetNoDevice { .. } => "target-no-device",
             Self::TargetTooSmall { .. } => "target-too-small",
             Self::TargetNeedsSize { .. } => "target-needs-size",
             Self::NoSpace { .. } => "no-space",
@@ -467,6 +474,9 @@ impl Error {
             }
             Self::TargetHoldsData { path, .. } => {
                 format!("`flipper-profile pool create --force {}` destroys what is there", path.display())
+            }
+            Self::TargetNoDevice { .. } => {
+                "name a block device or an image file; `flipper-profile pool create FILE --size 16G` makes one".into()
             }
             Self::PoolIncompatible { .. } | Self::PoolReadOnly { .. } => "install a newer flipper-profile".into(),
             Self::NoSpace { .. } => FREE_SPACE.into(),
