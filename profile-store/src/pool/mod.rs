@@ -1,7 +1,7 @@
 //! Opening a pool: find the device, mount its top level privately, check its form.
 //!
 //! Nothing is left mounted through which a stray command could delete: the process that opens a
-//! pool first gets a mount namespace of its own, so the mount dies with it (tech.md section 1.6:
+//! pool first gets a mount namespace of its own, so the mount dies with it (docs/architecture.md:
 //! with the top level reachable, `btrfs subvolume delete` of a base in use succeeds).
 
 mod create;
