@@ -105,7 +105,8 @@ impl Context {
         failure
     }
 
-    fn without_top(&self, text: &str) -> String {
+    /// A text in which paths in the pool count from its top level, which this process alone can see.
+    pub fn without_top(&self, text: &str) -> String {
         match self.top.get() {
             Some(top) => text.replace(&format!("{}/", top.display()), ""),
             None => text.to_owned(),

@@ -87,7 +87,14 @@ fn check(arguments: &PoolCheck, context: &Context) -> Result<Outcome> {
     let what = format!("the pool {}", pool.named().display());
     Ok(Checked {
         what,
-        problems: found.iter().map(problem).collect(),
+        problems: found
+            .iter()
+            .map(problem)
+            .map(|mut problem| {
+                problem.message = context.without_top(&problem.message);
+                problem
+            })
+            .collect(),
     }
     .into())
 }
