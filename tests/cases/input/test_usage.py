@@ -60,6 +60,15 @@ def test_a_journal_that_may_be_behind_is_a_warning_for_programs_too(t):
     expect.absent(pool.fp("list").envelope, "warnings")
 
 
+def test_what_may_take_long_tells_what_it_is_at(t):
+    pool = t.pool("toy")
+    for verb, step in ((("recover",), "looking for interrupted transactions"), (("--yes", "reset", "dev"), "resetting"),
+                       (("-p", "dev", "undo"), "comparing"), (("-p", "dev", "undo", "--check"), "comparing")):
+        lines = [json.loads(line) for line in pool.fp(*verb).errors.splitlines()]
+        expect.contains([line["step"] for line in lines if line["schema"] == "flipper-profile/progress/1"], step)
+    expect.equal(pool.plain("-q", "recover").errors, "", "progress with -q")
+
+
 def test_escape_sequences_of_a_description_do_not_reach_the_terminal(t):
     pool = t.pool("toy")
     answer = pool.fp("set", "dev", "description=a\x1b[2Jb")
