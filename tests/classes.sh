@@ -32,6 +32,7 @@ fi
 class build cargo build --workspace --locked
 
 if [ "$tier" != fast ] && as_root packages; then
+	# It also removes what an earlier run built, for whatever release: nothing below tests an old build.
 	class deb tests/build/deb "$deb"
 	class lintian lintian --fail-on error,warning "$deb"/*.deb
 	class lifecycle tests/build/lifecycle "$deb"

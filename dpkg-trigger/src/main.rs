@@ -2,8 +2,8 @@
 //!
 //! A dpkg trigger is the one thing that any dpkg runs, whoever started it and with whatever hooks.
 //! So this is where a package change is seen that the hooks do not know of. Started by hand, it brings
-//! the journal up to what is there. It fails only for a name it does not know: a failing postinst
-//! would leave the whole system half-configured.
+//! the journal up to what is there. It fails only for a name it does not know, and the postinst only
+//! tells that: one that fails would leave the whole system half-configured.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -137,13 +137,15 @@ pub enum Command {
     Redo(Redo),
     /// Tell where a profile stands
     ///
-    /// Its base, unprotected and interrupted transactions, and what needs attention.
+    /// Its base, unprotected, failed and interrupted transactions, and what needs attention.
     Status,
     /// Stop being told about an unprotected, failed or interrupted transaction
     Acknowledge(Acknowledge),
     /// Finish or take back what was interrupted
     ///
-    /// Safe to run at any time and any number of times; runs at every boot.
+    /// Safe to run at any time and any number of times. Run it after a power cut: until profiles can
+    /// be booted, nothing does so at boot. A transaction of apt or dpkg that was cut is also recorded
+    /// as interrupted by the next hook or command in its profile.
     Recover,
     /// Write the man pages or the shell completions
     #[command(subcommand, hide = true)]
@@ -169,7 +171,8 @@ pub enum PoolCommand {
     /// Collect what nothing needs any more
     ///
     /// Deleted profiles and what they kept, states that a reset replaced, and what interrupted
-    /// commands left. After it, undo cannot bring a deleted profile back.
+    /// commands left. After it, undo cannot bring a deleted profile or a replaced state back: what
+    /// undo would need is listed, and nothing of it goes without a yes.
     Gc(PoolGc),
 }
 

@@ -1,6 +1,6 @@
 //! What every command needs: the pool, the profile, progress, and a person's yes.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub struct Context {
     pub verb: &'static str,
     /// Where this process alone sees the pool's top level.
     top: OnceCell<PathBuf>,
+    /// What a program has to know besides the result.
+    warnings: RefCell<Vec<String>>,
 }
 
 impl Context {
@@ -49,7 +51,19 @@ impl Context {
             screen,
             verb,
             top: OnceCell::new(),
+            warnings: RefCell::default(),
         })
+    }
+
+    /// Tells what does not keep the verb from its work: in the envelope with `--json`, else as a note.
+    pub fn warn(&self, text: String) {
+        self.screen.note(&escape::lines(&text));
+        self.warnings.borrow_mut().push(text);
+    }
+
+    /// What was warned of so far.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().clone()
     }
 
     /// The pool that was named, else the one of the profile that the command runs in.
@@ -77,10 +91,9 @@ impl Context {
         let Some(top) = self.top.get() else {
             return failure;
         };
-        let prefix = format!("{}/", top.display());
-        failure.message = failure.message.replace(&prefix, "");
+        failure.message = self.without_top(&failure.message);
         for line in &mut failure.details {
-            *line = line.replace(&prefix, "");
+            *line = self.without_top(line);
         }
         let inside = failure
             .path
@@ -90,6 +103,14 @@ impl Context {
             failure.path = Some(inside);
         }
         failure
+    }
+
+    /// A text in which paths in the pool count from its top level, which this process alone can see.
+    pub fn without_top(&self, text: &str) -> String {
+        match self.top.get() {
+            Some(top) => text.replace(&format!("{}/", top.display()), ""),
+            None => text.to_owned(),
+        }
     }
 
     /// `-p`, where it was given.
@@ -142,12 +163,10 @@ impl Context {
         }
     }
 
-    /// Says that what the journal tells may be old.
+    /// Warns that what the journal tells may be old.
     pub fn not_up_to_date(&self, error: &Error) {
-        self.screen.note(&format!(
-            "the journal may not be up to date: {}",
-            escape::lines(&chain(error))
-        ));
+        let why = self.without_top(&chain(error));
+        self.warn(format!("the journal may not be up to date: {why}"));
     }
 
     /// The journal, for a verb that reads it but keeps what it has computed.
@@ -230,6 +249,7 @@ mod tests {
             screen: Screen::new(false, false, false),
             verb: "list",
             top: OnceCell::from(PathBuf::from("/run/x/pool")),
+            warnings: RefCell::default(),
         };
         let locked = Error::Sys(profile_sys::Error::Locked {
             path: "/run/x/pool/@flipper/lock".into(),

@@ -195,6 +195,7 @@ fn path_of(error: &profile_store::Error) -> Option<&Path> {
         | Store::PoolIncompatible { path, .. }
         | Store::PoolReadOnly { path, .. }
         | Store::TargetHoldsData { path, .. }
+        | Store::TargetNoDevice { path }
         | Store::TargetTooSmall { path, .. }
         | Store::TargetNeedsSize { path }
         | Store::ProfileFile { path, .. }

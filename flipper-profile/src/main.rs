@@ -46,27 +46,42 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> u8 {
     let verb = cli.command.verb();
     let screen = Screen::new(cli.global.json, cli.global.quiet, cli.global.verbose);
-    let answered = Context::new(cli.global, screen, verb).and_then(|context| {
-        commands::run(cli.command, &context).map_err(|failure| context.seen_from_outside(failure))
-    });
-    let done = match answered {
-        Ok(Outcome::Report(report)) => print(report.as_ref(), verb, &screen),
-        Ok(Outcome::Ended(status)) => Ok(status),
-        Err(failure) => fail(&failure, verb, &screen),
+    let context = match Context::new(cli.global, screen, verb) {
+        Ok(context) => context,
+        Err(failure) => return ended(fail(&failure, verb, &screen, &[]), &screen),
     };
+    let answered =
+        commands::run(cli.command, &context).map_err(|failure| context.seen_from_outside(failure));
+    let warnings = context.warnings();
+    let done = match answered {
+        Ok(Outcome::Report(report)) => print(report.as_ref(), verb, &screen, &warnings),
+        Ok(Outcome::Ended(status)) => Ok(status),
+        Err(failure) => fail(&failure, verb, &screen, &warnings),
+    };
+    ended(done, &screen)
+}
+
+/// The exit status of what was, or could not be, printed.
+fn ended(done: std::io::Result<u8>, screen: &Screen) -> u8 {
     match done {
         Ok(code) => code,
-        Err(error) => cannot_print(&error, &screen),
+        Err(error) => cannot_print(&error, screen),
     }
 }
 
 /// Prints a report, and what it found that needs a person.
-fn print(report: &dyn Report, verb: &str, screen: &Screen) -> std::io::Result<u8> {
+fn print(
+    report: &dyn Report,
+    verb: &str,
+    screen: &Screen,
+    warnings: &[String],
+) -> std::io::Result<u8> {
     let finding = report.finding();
     let code = finding.as_ref().map_or(0, |failure| failure.code);
     if screen.json {
         let result = report.to_json().map_err(std::io::Error::other)?;
-        screen::write(&envelope::answer(verb, result, finding.as_ref()))?;
+        let answer = envelope::answer(verb, result, finding.as_ref(), warnings);
+        screen::write(&answer)?;
         return Ok(code);
     }
     if !(screen.quiet && report.only_confirms())
@@ -81,9 +96,14 @@ fn print(report: &dyn Report, verb: &str, screen: &Screen) -> std::io::Result<u8
 }
 
 /// Prints a failure.
-fn fail(failure: &Failure, verb: &str, screen: &Screen) -> std::io::Result<u8> {
+fn fail(
+    failure: &Failure,
+    verb: &str,
+    screen: &Screen,
+    warnings: &[String],
+) -> std::io::Result<u8> {
     if screen.json {
-        screen::write(&envelope::failure(verb, failure))?;
+        screen::write(&envelope::failure(verb, failure, warnings))?;
     } else {
         failure.print(screen);
     }

@@ -100,6 +100,14 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
+/// A wrong command line is answered before there is anything to warn of.
+fn warnings(verb: &str) -> Vec<String> {
+    match verb {
+        "usage" => Vec::new(),
+        _ => vec!["the journal may not be up to date".into()],
+    }
+}
+
 fn check_envelope(verb: &str, bytes: &[u8]) {
     let schemas = schemas();
     let value: Value = serde_json::from_slice(bytes).unwrap();
@@ -168,7 +176,7 @@ fn every_report_is_described_by_its_schema() {
         let result = report.to_json().unwrap();
         check_envelope(
             verb,
-            &envelope::answer(verb, result, report.finding().as_ref()),
+            &envelope::answer(verb, result, report.finding().as_ref(), &warnings(verb)),
         );
     }
 }
@@ -190,7 +198,7 @@ fn every_verb_with_a_report_has_a_sample() {
 #[test]
 fn a_row_of_history_is_described() {
     let rows = [samples::transaction(), samples::failed_transaction()];
-    let object = json!({"schema": envelope::schema("history"), "result": {"transactions": rows}, "ok": true});
+    let object = json!({"schema": envelope::schema("history"), "result": {"transactions": rows}, "warnings": warnings("history"), "ok": true});
     check_envelope("history", object.to_string().as_bytes());
 }
 
@@ -203,7 +211,7 @@ fn a_failure_is_described_for_every_verb() {
         .filter(|name| !["common.json", "progress.json"].contains(&name.as_str()))
     {
         let verb = name.trim_end_matches(".json");
-        check_envelope(verb, &envelope::failure(verb, &failure));
+        check_envelope(verb, &envelope::failure(verb, &failure, &warnings(verb)));
     }
 }
 

@@ -31,7 +31,7 @@ pub fn answer(error: &clap::Error, arguments: &[OsString]) -> u8 {
         let mut failure = Failure::usage(message);
         failure.hint = hint;
         // Nothing more can be done about a standard output that cannot be written.
-        let _ = screen::write(&envelope::failure(&verb(&words), &failure));
+        let _ = screen::write(&envelope::failure(&verb(&words), &failure, &[]));
         return 2;
     }
     let rendered = error.render();

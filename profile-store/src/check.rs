@@ -3,7 +3,7 @@
 use profile_db::model::SnapshotName;
 use profile_sys::{btrfs, file};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::{GUARD, UPPER, WORK};
 use crate::pool::Pool;
 use crate::progress::Progress;
@@ -16,7 +16,23 @@ pub struct Problem {
     pub subject: String,
     /// What is wrong.
     pub detail: String,
+    /// What helps.
+    pub hint: String,
 }
+
+/// What helps where the journal itself is damaged.
+const JOURNAL: &str = "profiles and snapshots do not need it and can still be entered; put @flipper/journal.db back from a copy of the pool";
+/// What helps where a base is damaged.
+const BASE: &str =
+    "add it anew under another version; `flipper-profile base info` tells who stands over it";
+/// What helps where profile.json is damaged.
+const PROFILE_FILE: &str =
+    "put its profile.json back: every snapshot of it below @snapshots has one";
+/// What helps where nothing else is known.
+const COPY_OUT: &str =
+    "copy what you need of it out with `flipper-profile run`, and create it anew";
+/// What helps where the template is damaged.
+const TEMPLATE: &str = "clone a profile with `flipper-profile clone` instead of creating one";
 
 /// Checks the layout, the journal, every base and every profile; with `deep`, also every base's
 /// content hash.
@@ -37,18 +53,30 @@ pub fn check(pool: &Pool, deep: bool, progress: &mut dyn Progress) -> Result<Vec
         let subject = format!("@profiles/{id}");
         match profile {
             Ok(profile) => one_profile(pool, &profile, &subject, &mut problems)?,
-            Err(error) => note(&mut problems, &subject, error),
+            Err(error) => failed(&mut problems, &subject, &error, PROFILE_FILE),
         }
     }
     template(pool, &mut problems)?;
     Ok(problems)
 }
 
-fn note(problems: &mut Vec<Problem>, subject: &str, detail: impl std::fmt::Display) {
+fn note(
+    problems: &mut Vec<Problem>,
+    subject: &str,
+    detail: impl std::fmt::Display,
+    hint: impl Into<String>,
+) {
     problems.push(Problem {
         subject: subject.to_owned(),
         detail: detail.to_string(),
+        hint: hint.into(),
     });
+}
+
+/// What could not be examined; the error's own hint comes first.
+fn failed(problems: &mut Vec<Problem>, subject: &str, error: &Error, hint: &str) {
+    let hint = error.hint().unwrap_or_else(|| hint.to_owned());
+    note(problems, subject, error, hint);
 }
 
 fn journal(pool: &Pool, problems: &mut Vec<Problem>) -> Result<()> {
@@ -56,23 +84,24 @@ fn journal(pool: &Pool, problems: &mut Vec<Problem>) -> Result<()> {
     let journal = match pool.journal_read_only() {
         Ok(journal) => journal,
         Err(error) => {
-            note(problems, SUBJECT, error);
+            note(problems, SUBJECT, error, JOURNAL);
             return Ok(());
         }
     };
     match journal.integrity_check() {
         Ok(found) => found
             .into_iter()
-            .for_each(|detail| note(problems, SUBJECT, detail)),
-        Err(error) => note(problems, SUBJECT, error),
+            .for_each(|detail| note(problems, SUBJECT, detail, JOURNAL)),
+        Err(error) => note(problems, SUBJECT, error, JOURNAL),
     }
     match recover::pending(&journal) {
         Ok(pending) => {
             for what in pending {
-                note(problems, SUBJECT, format!("interrupted: {what}"));
+                let detail = format!("interrupted: {what}");
+                note(problems, SUBJECT, detail, "run `flipper-profile recover`");
             }
         }
-        Err(error) => note(problems, SUBJECT, error),
+        Err(error) => note(problems, SUBJECT, error, JOURNAL),
     }
     Ok(())
 }
@@ -86,7 +115,7 @@ fn bases(
 ) {
     let subject = format!("@base/{version}");
     if let Err(error) = base::locate(pool, version) {
-        note(problems, &subject, error);
+        failed(problems, &subject, &error, BASE);
         return;
     }
     match btrfs::highest_inode(&pool.layout().base(version)) {
@@ -97,16 +126,17 @@ fn bases(
                 "its highest inode number {highest} is not below the floor {}",
                 pool.inode_floor()
             ),
+            BASE,
         ),
         Ok(_) => {}
-        Err(error) => note(problems, &subject, error),
+        Err(error) => failed(problems, &subject, &error.into(), BASE),
     }
     if deep {
         match base::verify(pool, version, progress) {
             Ok(found) => found
                 .into_iter()
-                .for_each(|detail| note(problems, &subject, detail)),
-            Err(error) => note(problems, &subject, error),
+                .for_each(|detail| note(problems, &subject, detail, BASE)),
+            Err(error) => failed(problems, &subject, &error, BASE),
         }
     }
 }
@@ -119,8 +149,9 @@ fn one_profile(
 ) -> Result<()> {
     let layout = pool.layout();
     let path = layout.profile(&profile.id);
+    let name = &profile.name;
     if let Err(error) = profile::base_for(pool, profile) {
-        note(problems, subject, error);
+        failed(problems, subject, &error, BASE);
     }
     for part in [UPPER, WORK] {
         match profile_sys::tree::lstat(&path.join(part))? {
@@ -132,9 +163,17 @@ fn one_profile(
                     meta.ino,
                     pool.inode_floor()
                 ),
+                COPY_OUT,
             ),
             Some(_) => {}
-            None => note(problems, subject, format!("{part} is missing")),
+            None => note(
+                problems,
+                subject,
+                format!("{part} is missing"),
+                format!(
+                    "`flipper-profile reset {name}` makes it whole, without what was changed in it"
+                ),
+            ),
         }
     }
     let guard = path.join(GUARD);
@@ -143,19 +182,33 @@ fn one_profile(
             problems,
             subject,
             "its guard is missing: a stray `btrfs subvolume delete` could remove it",
+            format!("`flipper-profile clone {name} NAME` makes a profile that has one"),
         );
     }
     if btrfs::is_read_only(&path)? {
-        note(problems, subject, "it is read-only");
+        note(
+            problems,
+            subject,
+            "it is read-only",
+            format!("mount the pool's top level, and `btrfs property set DIR/{subject} ro false`"),
+        );
     }
     if !file::exists(&layout.state(&profile.id))? {
-        note(problems, subject, "its state is missing");
+        note(
+            problems,
+            subject,
+            "its state is missing",
+            format!(
+                "`flipper-profile clone --no-state {name} NAME` makes a profile with a new one"
+            ),
+        );
     }
     if !file::exists(&layout.snapshot(&profile.id, SnapshotName::Origin))? {
         note(
             problems,
             subject,
             "its origin is missing: it cannot be reset",
+            format!("`flipper-profile clone {name} NAME` makes a profile that can be"),
         );
     }
     Ok(())
@@ -165,7 +218,7 @@ fn template(pool: &Pool, problems: &mut Vec<Problem>) -> Result<()> {
     const SUBJECT: &str = "@profiles/.template";
     let path = pool.layout().template();
     if !btrfs::is_read_only(&path)? {
-        note(problems, SUBJECT, "it is writable");
+        note(problems, SUBJECT, "it is writable", TEMPLATE);
     }
     match profile_sys::tree::lstat(&path.join(UPPER))? {
         Some(meta) if meta.ino >= pool.inode_floor() => {}
@@ -173,6 +226,7 @@ fn template(pool: &Pool, problems: &mut Vec<Problem>) -> Result<()> {
             problems,
             SUBJECT,
             "its upper does not stand above the inode floor",
+            TEMPLATE,
         ),
     }
     Ok(())

@@ -5,6 +5,22 @@ use std::path::PathBuf;
 
 use profile_db::model::{BaseVersion, TransactionNumber};
 
+/// What helps when the pool is full.
+const FREE_SPACE: &str =
+    "free space with `flipper-profile pool gc`, which lists what would go for good and asks";
+
+/// What a name may be.
+const NAME_RULE: &str = "a name begins with an ASCII letter or digit, has only ASCII letters, digits and . _ + - in it, at most 64 of them, and is none of our own words, such as 'current'";
+
+/// The Debian package that a program of ours comes from.
+fn package_of(program: &str) -> &str {
+    match program {
+        "mkfs.btrfs" => "btrfs-progs",
+        "wipefs" => "util-linux",
+        named_alike => named_alike,
+    }
+}
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -122,6 +138,12 @@ pub enum Error {
         path: PathBuf,
         /// What it holds.
         found: String,
+    },
+    /// A directory where a pool was to be made, or something stranger.
+    #[error("{path} is neither a file nor a block device")]
+    TargetNoDevice {
+        /// The target.
+        path: PathBuf,
     },
     /// `pool create` cannot work with these sizes.
     #[error("a pool needs at least {least} bytes, {path} would have {size}")]
@@ -388,6 +410,7 @@ impl Error {
             Self::PoolIncompatible { .. } => "pool-incompatible",
             Self::PoolReadOnly { .. } => "pool-read-only",
             Self::TargetHoldsData { .. } => "target-holds-data",
+            Self::TargetNoDevice { .. } => "target-no-device",
             Self::TargetTooSmall { .. } => "target-too-small",
             Self::TargetNeedsSize { .. } => "target-needs-size",
             Self::NoSpace { .. } => "no-space",
@@ -473,9 +496,16 @@ impl Error {
             Self::TargetHoldsData { path, .. } => {
                 format!("`flipper-profile pool create --force {}` destroys what is there", path.display())
             }
+            Self::TargetNoDevice { .. } => {
+                "name a block device or an image file; `flipper-profile pool create FILE --size 16G` makes one".into()
+            }
             Self::PoolIncompatible { .. } | Self::PoolReadOnly { .. } => "install a newer flipper-profile".into(),
-            Self::NoSpace { .. } => "free space with `flipper-profile pool gc`".into(),
-            Self::Sys(error) if error.is_no_space() => "free space with `flipper-profile pool gc`".into(),
+            Self::NoSpace { .. } => FREE_SPACE.into(),
+            Self::Sys(error) if error.is_no_space() => FREE_SPACE.into(),
+            Self::Sys(profile_sys::Error::CommandMissing { program }) => {
+                format!("install it with `apt install {}`", package_of(program))
+            }
+            Self::Name(_) => NAME_RULE.into(),
             Self::NoSuchProfile { .. } => "`flipper-profile list` shows the profiles".into(),
             Self::ProfileExists { .. } => "choose another name".into(),
             Self::BuiltIn { name, .. } => format!("clone it with `flipper-profile clone {name} NAME` and change the clone"),
@@ -496,12 +526,41 @@ impl Error {
             }
             Self::Locked { .. } => "wait until it has finished, then try again".into(),
             Self::NeedsRecover { .. } | Self::Interrupted { .. } | Self::RollbackFailed { .. } => "run `flipper-profile recover`".into(),
-            Self::Journal(error) if error.is_no_space() => "free space with `flipper-profile pool gc`".into(),
+            Self::Journal(error) if error.is_no_space() => FREE_SPACE.into(),
             Self::Journal(error) if error.is_locked() => {
                 "wait until the other command has finished, then try again".into()
             }
             Self::Journal(_) => "`flipper-profile pool check` says what is damaged; profiles and snapshots are not touched by it".into(),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use profile_db::model::{NAME_LENGTH_MAX, ProfileName};
+
+    #[test]
+    fn a_missing_program_is_told_with_its_package() {
+        for (program, package) in [("mmdebstrap", "mmdebstrap"), ("mkfs.btrfs", "btrfs-progs")] {
+            let missing = profile_sys::Error::CommandMissing {
+                program: program.into(),
+            };
+            let expected = format!("install it with `apt install {package}`");
+            assert_eq!(Error::from(missing).hint(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_refused_name_is_told_with_the_rule() {
+        for name in ["", "-x", "a/b", "current", "\u{e9}"] {
+            let refused = name.parse::<ProfileName>().unwrap_err();
+            let rule = Error::from(refused).hint().unwrap();
+            assert!(
+                rule.contains(&format!("at most {NAME_LENGTH_MAX} ")),
+                "{name}"
+            );
+        }
     }
 }

@@ -13,6 +13,7 @@ use profile_sys::{btrfs, file};
 use crate::error::{Error, Result};
 use crate::operation::Intent;
 use crate::pool::{JOURNAL_WAIT, Pool, PoolLock};
+use crate::progress::Progress;
 use crate::replacement::Recovered;
 use crate::transaction::{self, World, reserve, rows};
 use crate::{base, profile, replacement, staging, undo};
@@ -69,9 +70,9 @@ fn words(pending: &Pending) -> String {
 ///
 /// The journal or the pool cannot be read at all; a single change that cannot be recovered is in
 /// [`Report::left`].
-pub fn run(pool: &Pool, now: Time) -> Result<Report> {
+pub fn run(pool: &Pool, now: Time, progress: &mut dyn Progress) -> Result<Report> {
     let lock = pool.lock()?;
-    run_locked(pool, &lock, now)
+    run_locked(pool, &lock, now, progress)
 }
 
 /// As [`run`], with the pool's lock held by the caller.
@@ -79,15 +80,22 @@ pub fn run(pool: &Pool, now: Time) -> Result<Report> {
 /// # Errors
 ///
 /// As [`run`].
-pub fn run_locked(pool: &Pool, lock: &PoolLock, now: Time) -> Result<Report> {
+pub fn run_locked(
+    pool: &Pool,
+    lock: &PoolLock,
+    now: Time,
+    progress: &mut dyn Progress,
+) -> Result<Report> {
     reserve::make_room(pool)?;
     let journal = pool.journal()?;
     let mut report = Report::default();
     for pending in journal.pending_operations()? {
+        progress.begin(&format!("recovering: {}", words(&pending)));
         if let Err(error) = operation(pool, &journal, &pending, now, &mut report) {
             report.left.push(format!("{}: {error}", words(&pending)));
         }
     }
+    progress.begin("looking for interrupted transactions");
     drop_own_rows(pool, &journal, &mut report)?;
     for (id, profile) in profile::all(pool)? {
         match profile {
@@ -104,7 +112,7 @@ pub fn run_locked(pool: &Pool, lock: &PoolLock, now: Time) -> Result<Report> {
     report.collected +=
         staging::collect(pool.layout(), &|word| needed.iter().any(|one| one == word))?;
     report.collected += orphan_base_files(pool)?;
-    seal_bases(pool, &mut report)?;
+    seal_bases(pool, &mut report, progress)?;
     pool.commit()?;
     reserve::refill(pool)?;
     Ok(report)
@@ -324,7 +332,8 @@ fn package_operation(
 }
 
 /// Rows of our own commands whose process died before it recorded an intent: nothing happened, so
-/// the row and the snapshot it may have taken go.
+/// the row and the snapshot it may have taken go. What is one write has no intent: its row is ended when
+/// the write has happened.
 fn drop_own_rows(pool: &Pool, journal: &Journal, report: &mut Report) -> Result<()> {
     let pending: Vec<TransactionNumber> = journal
         .pending_operations()?
@@ -334,6 +343,14 @@ fn drop_own_rows(pool: &Pool, journal: &Journal, report: &mut Report) -> Result<
     for row in journal.open_transactions(None)? {
         let own = !matches!(row.kind, TransactionKind::Apt | TransactionKind::Dpkg);
         if !own || pending.contains(&row.number) || is_alive(&row)? {
+            continue;
+        }
+        if profile::is_written(pool, &row) {
+            profile::end(journal, row.number, row.started)?;
+            report.finished.push(format!(
+                "{} of profile {} (transaction {})",
+                row.kind, row.profile, row.number
+            ));
             continue;
         }
         undo::drop_row(pool, journal, &row.profile, row.number)?;
@@ -399,13 +416,13 @@ fn orphan_base_files(pool: &Pool) -> Result<usize> {
 /// Seals a base that was cut between its name and its seal, or while it was to be removed. Only the
 /// very subvolume that was promoted, with the very tree: nothing writes to a base, so anything else
 /// is damage and stays for `pool check` to tell.
-fn seal_bases(pool: &Pool, report: &mut Report) -> Result<()> {
+fn seal_bases(pool: &Pool, report: &mut Report, progress: &mut dyn Progress) -> Result<()> {
     for version in base::versions(pool)? {
         let path = pool.layout().base(&version);
         if btrfs::is_read_only(&path)? {
             continue;
         }
-        let problems = base::verify(pool, &version, &mut crate::Silent)?;
+        let problems = base::verify(pool, &version, progress)?;
         if problems.len() == 1 {
             btrfs::set_read_only(&path, true)?;
             report

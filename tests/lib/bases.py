@@ -40,7 +40,13 @@ def _publish(temporary, final):
     os.makedirs(os.path.dirname(final), exist_ok=True)
     part = f"{final}.{os.getpid()}"
     shutil.move(temporary, part)
-    os.rename(part, final)
+    try:
+        os.rename(part, final)
+    except OSError:
+        # A directory that another run has finished meanwhile: the same, by its name.
+        if not os.path.isdir(final):
+            raise
+        shutil.rmtree(part)
     return final
 
 

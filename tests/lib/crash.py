@@ -25,19 +25,20 @@ def effects(pool, *args, **options):
 
 
 def world(pool):
-    """What the pool holds, read by the oracle: bases, and each profile's merged tree by name."""
+    """What the pool holds, read by the oracle: bases, and each profile's settings and merged tree by name."""
     with pool.top() as top:
         bases = sorted(n for n in os.listdir(f"{top}/@base") if not os.path.islink(f"{top}/@base/{n}"))
-        names = _profile_names(top)
-    return {"bases": bases, "profiles": {name: pool.reading(name) for name in names}}
+        settings = _settings(top)
+    return {"bases": bases, "settings": settings, "profiles": {name: pool.reading(name) for name in sorted(settings)}}
 
 
-def _profile_names(top):
-    names = []
+def _settings(top):
+    found = {}
     for path in glob.glob(f"{top}/@profiles/*/profile.json"):
         with open(path, encoding="utf-8") as f:
-            names.append(json.load(f)["name"])
-    return sorted(names)
+            content = json.load(f)
+        found[content["name"]] = (content.get("description", ""), content.get("policies", {}))
+    return found
 
 
 def difference(one, other):
@@ -46,6 +47,8 @@ def difference(one, other):
         return f"bases {one['bases']} and {other['bases']}"
     if one["profiles"].keys() != other["profiles"].keys():
         return f"profiles {sorted(one['profiles'])} and {sorted(other['profiles'])}"
+    if one["settings"] != other["settings"]:
+        return f"settings {one['settings']} and {other['settings']}"
     for name, reading in one["profiles"].items():
         found = tree.compare(reading, other["profiles"][name])
         if found:
@@ -95,6 +98,7 @@ def without_space_at_every_effect(t, pool, args, count):
     points = effects(done, *args)
     new = world(done)
     os.unlink(done.image)
+    statuses = set()
     for number, name, _ in t.sample(points, count):
         copy = pool.copy("full.img")
         answer = copy.fp(*args, env={"FLIPPER_FAULT_AT": str(number), "FLIPPER_FAULT_ACTION": "enospc"})
@@ -102,8 +106,9 @@ def without_space_at_every_effect(t, pool, args, count):
         expect.that(answer.status in (0, 1, 4), f"{where}\n{answer}")
         if answer.status == 1:
             expect.equal(difference(old, world(copy)), None, f"{where}: 1 says nothing changed")
-        old_or_new(copy, old, new, where)
+        statuses.add((answer.status, old_or_new(copy, old, new, where)))
         os.unlink(copy.image)
+    t.note(f"{len(points)} effects, ended {sorted(statuses)}")
 
 
 def power_cut(pool, args, number, name):

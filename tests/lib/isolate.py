@@ -14,7 +14,9 @@ from lib.context import Context, Options
 
 
 def _on_term(_signal, _frame):
-    raise TimeoutError("the test took longer than its limit and was ended by the runner")
+    # Once: what follows is cleaning up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise TimeoutError("the test was ended by the runner: it took longer than its limit, or the whole run was ended")
 
 
 def clean_up(directory):
@@ -60,6 +62,7 @@ def main(name, options_json, result_file):
     context = Context(options, directory)
     begun = time.monotonic()
     state, message = _outcome(_body(name), context)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     took = time.monotonic() - begun
     if options.keep and state == "failed":
         context.notes.append(f"kept: {directory}")

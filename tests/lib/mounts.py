@@ -35,13 +35,17 @@ def loops_of(image):
     return listed.text.split()
 
 
-def detach_loops_below(directory):
+def loops_below(directory):
+    """Loop devices whose backing file is somewhere in this directory."""
     listed = run("losetup", "-n", "-l", "--raw", "-O", "NAME,BACK-FILE").text
     prefix = os.path.realpath(directory) + "/"
-    for line in listed.splitlines():
-        name, _, backing = line.partition(" ")
-        if backing.startswith(prefix):
-            run("losetup", "-d", name)
+    pairs = (line.partition(" ") for line in listed.splitlines())
+    return [name for name, _, backing in pairs if backing.startswith(prefix)]
+
+
+def detach_loops_below(directory):
+    for name in loops_below(directory):
+        run("losetup", "-d", name)
 
 
 @contextlib.contextmanager

@@ -12,12 +12,49 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from lib import discover, needs
 from lib.context import Options
 
 RUN = os.path.join(discover.TESTS, "run")
+# How long a test that is told to end may clean up, in seconds.
+PATIENCE = 30
+
+
+class Children:
+    """The isolated processes at work. Once they are told to end, no further one begins."""
+
+    def __init__(self):
+        self._alive, self._lock, self._ended = set(), threading.Lock(), False
+
+    def start(self, command, **options):
+        with self._lock:
+            if self._ended:
+                raise KeyboardInterrupt
+            child = subprocess.Popen(command, **options)
+            self._alive.add(child)
+        return child
+
+    def forget(self, child):
+        with self._lock:
+            self._alive.discard(child)
+
+    def end(self):
+        """They have sessions of their own, so no Ctrl-C reaches them; a SIGTERM lets them clean up."""
+        with self._lock:
+            self._ended = True
+            alive = list(self._alive)
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            for child in alive:
+                child.send_signal(sign)
+            deadline = time.monotonic() + PATIENCE
+            while any(child.poll() is None for child in alive) and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+
+CHILDREN = Children()
 
 
 def arguments(argv):
@@ -48,9 +85,10 @@ def run_isolated(name, options, limit, scratch):
     result_file = os.path.join(scratch, f"result-{os.getpid()}-{time.monotonic_ns()}.json")
     command = ["unshare", "--mount", "--propagation", "private", "--",
                sys.executable, RUN, "--one", name, options.to_json(), result_file]
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, start_new_session=True)
+    child = CHILDREN.start(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, start_new_session=True)
     log = _wait(child, limit)
+    CHILDREN.forget(child)
     try:
         with open(result_file, encoding="utf-8") as f:
             result = json.load(f)
@@ -62,7 +100,7 @@ def run_isolated(name, options, limit, scratch):
 
 
 def _wait(child, limit):
-    for patience, sign in ((limit, signal.SIGTERM), (30, signal.SIGKILL)):
+    for patience, sign in ((limit, signal.SIGTERM), (PATIENCE, signal.SIGKILL)):
         try:
             return child.communicate(timeout=patience)[0]
         except subprocess.TimeoutExpired:
@@ -143,10 +181,22 @@ def run_all(tests, args, cache, scratch, say):
 
     results = []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as executor:
-        for done in concurrent.futures.as_completed([executor.submit(work, t) for t in tests]):
-            results.append(done.result())
-            show(results[-1], say)
+        try:
+            for done in concurrent.futures.as_completed([executor.submit(work, t) for t in tests]):
+                results.append(done.result())
+                show(results[-1], say)
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            CHILDREN.end()
+            raise
     return results
+
+
+def _interrupt(_signal, _frame):
+    # Only once: who types it again would keep the tests from cleaning up.
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def main(argv):
@@ -172,8 +222,14 @@ def main(argv):
     uncached = args.no_cache or os.environ.get("FLIPPER_NO_CACHE")
     cache = os.path.join(scratch, "cache") if uncached else needs.cache_directory()
     os.makedirs(cache, exist_ok=True)
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, _interrupt)
     try:
         results = run_all(tests, args, cache, scratch, say)
+    except KeyboardInterrupt:
+        CHILDREN.end()
+        say("interrupted: what was running was ended and cleaned up")
+        return 128 + signal.SIGINT
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if args.record_costs:

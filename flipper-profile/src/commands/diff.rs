@@ -24,6 +24,8 @@ pub fn run(arguments: &Diff, context: &Context) -> Result<Outcome> {
         (false, true) => Times::OfFiles,
         (false, false) => Times::Untold,
     };
+    let mut progress = context.progress();
+    progress.begin("comparing");
     let changes = changes::with_text(&pool, &row, below.as_deref(), times)?;
     Ok(report::change::Diff {
         transaction: row.number.get(),

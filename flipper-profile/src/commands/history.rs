@@ -134,6 +134,10 @@ fn print_json(pages: &mut Pages, context: &Context) -> Result<Outcome> {
         "{{\"schema\":\"{}\",\"result\":{{\"transactions\":[",
         envelope::schema(context.verb)
     );
+    let warnings = match context.warnings() {
+        none if none.is_empty() => String::new(),
+        some => format!("\"warnings\":{},", serde_json::Value::from(some)),
+    };
     let mut written = write(opening.as_bytes())?;
     let mut first = true;
     while written == Written::Whole {
@@ -142,12 +146,12 @@ fn print_json(pages: &mut Pages, context: &Context) -> Result<Outcome> {
             Err(failure) => {
                 // The object is open already: it is closed with the failure in it.
                 let error = envelope::error(&failure);
-                write(format!("]}},\"ok\":false,\"error\":{error}}}\n").as_bytes())?;
+                write(format!("]}},{warnings}\"ok\":false,\"error\":{error}}}\n").as_bytes())?;
                 return Ok(Outcome::Ended(failure.code));
             }
         };
         if page.is_empty() {
-            write(b"]},\"ok\":true}\n")?;
+            write(format!("]}},{warnings}\"ok\":true}}\n").as_bytes())?;
             break;
         }
         let mut text = String::new();

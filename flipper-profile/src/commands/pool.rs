@@ -2,10 +2,11 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use profile_db::Journal;
 use profile_db::model::Time;
 use profile_store::pool::{self, CreateOptions};
 use profile_store::upgrade::{self, Holder};
-use profile_store::{base, check, gc, profile};
+use profile_store::{Silent, base, check, gc, profile};
 use profile_sys::btrfs;
 
 use crate::cli::{PoolCheck, PoolCommand, PoolCreate, PoolGc, PoolUpgrade};
@@ -74,7 +75,7 @@ fn info(context: &Context) -> Result<Outcome> {
         profiles: profile::all(&pool)?.len() as u64,
         transactions: pool.journal_read_only()?.counts(None)?.transactions,
         format: Format::new(&file.format),
-        read_only_because: Vec::new(),
+        read_only_because: pool.read_only_because().to_vec(),
         shown: pool.named().to_string_lossy().into_owned(),
     };
     Ok(report.into())
@@ -86,7 +87,14 @@ fn check(arguments: &PoolCheck, context: &Context) -> Result<Outcome> {
     let what = format!("the pool {}", pool.named().display());
     Ok(Checked {
         what,
-        problems: found.iter().map(problem).collect(),
+        problems: found
+            .iter()
+            .map(problem)
+            .map(|mut problem| {
+                problem.message = context.without_top(&problem.message);
+                problem
+            })
+            .collect(),
     }
     .into())
 }
@@ -104,7 +112,7 @@ fn problem(found: &check::Problem) -> Problem {
         situation: situation.into(),
         message: format!("{}: {}", found.subject, found.detail),
         path: Some(JsonPath::new(found.subject.as_bytes())),
-        hint: interrupted.then(|| "run `flipper-profile recover`".to_owned()),
+        hint: Some(found.hint.clone()),
     }
 }
 
@@ -135,18 +143,16 @@ fn upgrade(arguments: &PoolUpgrade, context: &Context) -> Result<Outcome> {
 
 fn collect(arguments: &PoolGc, context: &Context) -> Result<Outcome> {
     let pool = context.pool()?;
+    if !arguments.dry_run {
+        let would = gc::collect(&pool, true, &mut Silent)?;
+        let lost = of_undo(&would, &pool.journal_read_only()?);
+        if !lost.is_empty() {
+            context.confirm(&question(&lost))?;
+        }
+    }
     let found = gc::collect(&pool, arguments.dry_run, context.progress().as_mut())?;
-    let mut collected: Vec<String> = found
-        .trash
-        .iter()
-        .map(|number| format!("what transaction {number} deleted or replaced"))
-        .collect();
-    collected.extend(
-        found
-            .former_profiles
-            .iter()
-            .map(|id| format!("the snapshots of the former profile {id}")),
-    );
+    // Rows stay when what they brought is collected.
+    let mut collected = of_undo(&found, &pool.journal_read_only()?);
     collected.extend(
         found
             .unnamed
@@ -168,9 +174,46 @@ fn collect(arguments: &PoolGc, context: &Context) -> Result<Outcome> {
     .into())
 }
 
+/// What an undo or a diff would need; the rest is garbage.
+fn of_undo(found: &gc::Collected, journal: &Journal) -> Vec<String> {
+    let trash = found.trash.iter().map(|number| {
+        // The command names the profile. Without its row there is only the number.
+        let command = journal
+            .transaction(*number)
+            .map(|row| format!(" ({})", row.command))
+            .unwrap_or_default();
+        format!("what transaction {number}{command} deleted or replaced")
+    });
+    let former = found
+        .former_profiles
+        .iter()
+        .map(|id| format!("the snapshots of the former profile {id}"));
+    trash.chain(former).collect()
+}
+
+fn question(lost: &[String]) -> String {
+    let mut question = String::from("This would go for good, and no undo could bring it back:\n");
+    for item in lost {
+        question.push_str(&format!("  {item}\n"));
+    }
+    question.push_str("Collect it?");
+    question
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_question_of_gc_lists_what_would_be_lost() {
+        let lost =
+            ["what transaction 5 (flipper-profile delete tv) deleted or replaced".to_owned()];
+        let expected = "\
+This would go for good, and no undo could bring it back:
+  what transaction 5 (flipper-profile delete tv) deleted or replaced
+Collect it?";
+        assert_eq!(question(&lost), expected);
+    }
 
     #[test]
     fn a_problem_has_a_word_for_programs() {
@@ -178,6 +221,7 @@ mod tests {
             problem(&check::Problem {
                 subject: subject.into(),
                 detail: detail.into(),
+                hint: "x".into(),
             })
             .situation
         };

@@ -15,7 +15,7 @@ use crate::report::recover::{Action, Recovered};
 /// The pool or the journal cannot be read, or another command is at work.
 pub fn run(context: &Context) -> Result<Outcome> {
     let pool = context.pool()?;
-    let done = recover::run(&pool, Time::now())?;
+    let done = recover::run(&pool, Time::now(), context.progress().as_mut())?;
     let of_changes = |word: &'static str, list: Vec<String>| {
         list.into_iter()
             .map(move |what| Action::of_change(word, what))

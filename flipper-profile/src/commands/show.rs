@@ -18,6 +18,11 @@ pub fn run(arguments: &Show, context: &Context) -> Result<Outcome> {
     context.catch_up(&pool, &profile);
     let journal = context.journal(&pool)?;
     let row = changes::transaction(&journal, &profile, number(arguments.number)?)?;
+    let mut progress = context.progress();
+    // What was compared before is in the journal.
+    if row.post.is_some() && journal.changes_summary(row.number)?.is_none() {
+        progress.begin("comparing");
+    }
     let shown = Shown {
         transaction: Transaction::from(&row),
         profile_name: Some(profile.name.to_string()),

@@ -66,6 +66,8 @@ fn take_back(
     context.catch_up(&pool, &profile);
     let which = named.map_or(Which::Newest, Which::Number);
     let journal = pool.journal()?;
+    let mut progress = context.progress();
+    progress.begin("comparing");
     let prepared = undo::prepare(&pool, &journal, &profile, verb, which, exact, Time::now())?;
     let mut report = of_plan(&prepared.plan, verb);
     report.check = check;
@@ -79,7 +81,7 @@ fn take_back(
         prepared,
         &actor::current()?,
         Time::now(),
-        context.progress().as_mut(),
+        progress.as_mut(),
     )?;
     report.transaction = Some(applied.number.get());
     Ok(report.into())

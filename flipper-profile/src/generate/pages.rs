@@ -61,10 +61,13 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "pool-gc",
-        &[(
-            "See what would be collected",
-            "flipper-profile pool gc --dry-run",
-        )],
+        &[
+            (
+                "See what would be collected",
+                "flipper-profile pool gc --dry-run",
+            ),
+            ("Without a question", "flipper-profile --yes pool gc"),
+        ],
     ),
     ("base", &[("See the bases", "flipper-profile base list")]),
     (

@@ -190,8 +190,8 @@ impl Journal {
         self.marked("t.state = 'open'", profile)
     }
 
-    /// The transactions the user must be told about, newest first: unprotected
-    /// or interrupted, and not acknowledged.
+    /// The transactions the user must be told about, newest first: unprotected,
+    /// failed or interrupted, and not acknowledged.
     pub fn unacknowledged(&self, profile: Option<&ProfileId>) -> Result<Vec<Transaction>> {
         self.marked("t.attention = 1", profile)
     }

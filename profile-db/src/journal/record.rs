@@ -192,7 +192,7 @@ impl Journal {
                         finish.ended.map(|time| time.to_string()),
                         finish.problem,
                         reason,
-                        matches!(state, State::Skipped | State::Interrupted),
+                        matches!(state, State::Skipped | State::Interrupted | State::Failed),
                     ])
                 })
                 .map_err(self.failed(verb))?;

@@ -90,9 +90,8 @@ fn prepare_target(target: &Path, options: &CreateOptions) -> Result<bool> {
         Ok(metadata) => {
             let kind = metadata.file_type();
             if !kind.is_file() && !kind.is_block_device() {
-                return Err(Error::TargetHoldsData {
+                return Err(Error::TargetNoDevice {
                     path: target.to_path_buf(),
-                    found: "neither a file nor a block device".into(),
                 });
             }
             if !options.force {
@@ -187,7 +186,7 @@ fn build(target: &Path, options: &CreateOptions, progress: &mut dyn Progress) ->
 ///
 /// btrfs hands out inode numbers per subvolume, overlayfs takes all subvolumes for one filesystem:
 /// without the floor a new file of a profile gets the (st_dev, st_ino) of an unrelated file of the
-/// base (tech.md section 1.2). The counter lives in memory only, so `upper` and `work` must be made
+/// base (docs/terminology.md, "inode floor"). The counter lives in memory only, so `upper` and `work` must be made
 /// in this same mount session: they carry it into every snapshot.
 fn make_template(layout: &Layout, floor: u64, progress: &mut dyn Progress) -> Result<()> {
     let template = layout.template();

@@ -81,10 +81,7 @@ pub(super) fn attach(selector: &Selector) -> Result<Located> {
         });
     }
     if !kind.is_file() && !kind.is_block_device() {
-        return Err(Error::PoolNotBtrfs {
-            path: path.clone(),
-            found: "neither a file nor a block device".into(),
-        });
+        return Err(Error::TargetNoDevice { path: path.clone() });
     }
     // Looked at before it is attached: a wrong file never gets a loop device.
     if !has_btrfs_magic(path)? {

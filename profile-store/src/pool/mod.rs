@@ -1,7 +1,7 @@
 //! Opening a pool: find the device, mount its top level privately, check its form.
 //!
 //! Nothing is left mounted through which a stray command could delete: the process that opens a
-//! pool first gets a mount namespace of its own, so the mount dies with it (tech.md section 1.6:
+//! pool first gets a mount namespace of its own, so the mount dies with it (docs/architecture.md:
 //! with the top level reachable, `btrfs subvolume delete` of a base in use succeeds).
 
 mod create;
@@ -166,6 +166,11 @@ impl Pool {
     /// Lowest inode number that a profile may use; every base stays below it.
     pub fn inode_floor(&self) -> u64 {
         self.file.inode_floor
+    }
+
+    /// Why this version only reads the pool: read-only-compatible features that it does not know.
+    pub fn read_only_because(&self) -> &[String] {
+        &self.read_only_because
     }
 
     /// Takes the pool's lock for a change.

@@ -1,7 +1,9 @@
 //! Renaming, setting and deleting profiles.
 
 use profile_db::ProfileFile;
-use profile_db::journal::{Durability, Finish, Journal, NewTransaction, Outcome, TransactionKind};
+use profile_db::journal::{
+    Durability, Finish, Journal, NewTransaction, Outcome, Transaction, TransactionKind,
+};
 use profile_db::model::{Kind, ProfileId, ProfileName, Time, TransactionNumber};
 use profile_sys::file;
 
@@ -107,7 +109,7 @@ fn apply(profile: &mut ProfileFile, key: &str, value: &str) -> Result<()> {
 }
 
 /// Writes a changed profile file as one transaction. One atomic write: a crash leaves the old file
-/// or the new one, and at most an open row, which `recover` closes.
+/// or the new one, and at most an open row, which `recover` drops or ends by [`is_written`].
 fn change_file(
     pool: &Pool,
     mut profile: ProfileFile,
@@ -119,18 +121,36 @@ fn change_file(
     let number = begin(pool, &journal, &profile, kind, actor, now)?;
     profile.modified = now;
     if let Err(error) = write_file(&pool.layout().profile(&profile.id), &profile) {
-        journal.drop_empty(number)?;
-        return Err(error);
+        // It may have its new name already, and only the sync after that has failed.
+        if read(pool, &profile.id).is_ok_and(|on_disk| on_disk.modified != now) {
+            journal.drop_empty(number)?;
+            return Err(error);
+        }
+        return Err(operation::interrupted(number, error));
     }
-    journal.finish(
-        number,
-        &Finish {
-            outcome: Outcome::Done,
-            ended: Some(now),
-            problem: None,
-        },
-    )?;
+    end(&journal, number, now).map_err(|error| operation::interrupted(number, error))?;
     Ok(profile)
+}
+
+/// Whether the file of an open row of `rename` or `set` was written: row and file have the moment in
+/// common.
+pub(crate) fn is_written(pool: &Pool, row: &Transaction) -> bool {
+    matches!(row.kind, TransactionKind::Rename | TransactionKind::Set)
+        && read(pool, &row.profile).is_ok_and(|on_disk| on_disk.modified == row.started)
+}
+
+/// Writes the end of a change that is done.
+pub(crate) fn end(journal: &Journal, number: TransactionNumber, ended: Time) -> Result<()> {
+    journal.finish(number, &done(ended))?;
+    Ok(())
+}
+
+fn done(ended: Time) -> Finish {
+    Finish {
+        outcome: Outcome::Done,
+        ended: Some(ended),
+        problem: None,
+    }
 }
 
 /// Puts a profile and its state into trash, from where `undo` brings it back until it is collected.
@@ -159,18 +179,14 @@ pub fn delete(pool: &Pool, id: &ProfileId, actor: &Actor, now: Time) -> Result<T
         trash,
     };
     let operation = operation::record(&journal, &intent, Some(number), now)?;
-    let deleted = finish_deletion(pool, id, &number.to_string()).and_then(|()| {
-        Ok(journal.batch(Durability::Durable, |journal| {
-            let done = Finish {
-                outcome: Outcome::Done,
-                ended: Some(now),
-                problem: None,
-            };
-            journal.finish(number, &done)?;
-            journal.complete(operation)
-        })?)
-    });
-    deleted.map_err(|error| operation::interrupted(number, error))?;
+    finish_deletion(pool, id, &number.to_string())
+        .and_then(|()| {
+            Ok(journal.batch(Durability::Durable, |journal| {
+                journal.finish(number, &done(now))?;
+                journal.complete(operation)
+            })?)
+        })
+        .map_err(|error| operation::interrupted(number, error))?;
     Ok(number)
 }
 

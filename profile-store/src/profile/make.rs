@@ -87,7 +87,8 @@ pub fn create(pool: &Pool, request: &CreateProfile, actor: &Actor, now: Time) ->
 }
 
 /// Clones a profile: one snapshot of its upper and, unless `with_state` is false, one of its state.
-/// The source may be mounted: a snapshot of a live upper is consistent (tech.md section 2).
+/// The source may be mounted: a btrfs snapshot is of one moment, between two transactions of the
+/// filesystem (`create_pending_snapshot` of the kernel).
 ///
 /// # Errors
 ///

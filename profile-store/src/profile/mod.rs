@@ -16,7 +16,9 @@ use profile_sys::{btrfs, file};
 use uuid::Uuid;
 
 pub use change::{delete, rename, restore_deleted, set};
-pub(crate) use change::{finish_deletion, finish_restoration, new_row, restoration_ending};
+pub(crate) use change::{
+    end, finish_deletion, finish_restoration, is_written, new_row, restoration_ending,
+};
 pub use information::{ProfileInfo, info};
 pub use make::{CreateProfile, Made, clone, create, finish_making};
 pub(crate) use reset::identity_of_present;

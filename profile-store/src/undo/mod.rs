@@ -6,7 +6,7 @@
 //!
 //! Where the profile is mounted nowhere, a copy is built beside it and exchanged in one step (see
 //! [`crate::replacement`]). Where it is mounted, its upper cannot be exchanged under the overlay
-//! (tech.md section 3): the same plan is replayed through the merged mount, and a crash in the
+//! (the kernel's Documentation/filesystems/overlayfs.rst): the same plan is replayed through the merged mount, and a crash in the
 //! middle is finished by `recover`.
 
 mod apply;

@@ -205,7 +205,7 @@ impl Replay<'_> {
 }
 
 /// overlayfs' own attributes never travel: `origin` would name an inode of another file, and a
-/// merged view hides them anyway (tech.md section 1.2).
+/// merged view hides them anyway (`ovl_is_private_xattr` of the kernel).
 fn is_overlay_note(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b"trusted.overlay.")
 }

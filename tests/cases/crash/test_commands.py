@@ -63,7 +63,7 @@ def test_undo_of_a_delete_that_was_cut_loses_nothing_to_gc(t):
         copy.fp(*words, env={"FLIPPER_FAULT_AT": str(effect)})
         if copy.fp("--yes", "-p", profile, "undo", str(number)).status == 4:
             held += 1
-            copy.ok("pool", "gc")
+            copy.ok("--yes", "pool", "gc")
         expect.status(copy.fp("recover"), 0)
         if "dev" not in crash.world(copy)["profiles"]:
             copy.ok(*words)

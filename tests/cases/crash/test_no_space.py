@@ -44,6 +44,14 @@ def test_undo_of_a_delete(t):
     crash.without_space_at_every_effect(t, pool, ("--yes", "-p", profile, "undo", str(number)), 8)
 
 
+def test_rename(t):
+    crash.without_space_at_every_effect(t, t.pool("toy"), ("rename", "dev", "router"), 8)
+
+
+def test_set(t):
+    crash.without_space_at_every_effect(t, t.pool("toy"), ("set", "dev", "description=new"), 8)
+
+
 def test_delete_works_on_a_full_pool(t):
     pool = pools.small(t, "768M")
     pool.ok("create", "other")

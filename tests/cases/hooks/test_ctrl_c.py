@@ -1,4 +1,4 @@
-"""Ctrl-C typed on a real terminal, in each of the places where apt can be (field.md 5.2, edge 15)."""
+"""Ctrl-C typed on a real terminal, in each of the places where apt can be."""
 
 from lib import expect
 

@@ -32,6 +32,22 @@ def test_a_failing_postinst_is_failed_and_named(t):
     expect.equal(packages["fpt-hello"]["new_version"], "1")
 
 
+def test_status_tells_a_failure_until_it_is_acknowledged(t):
+    pool = t.pool("mini")
+    expect.status(pool.install("fpt-fail-postinst"), 100)
+    number = pool.newest()["number"]
+
+    def told():
+        status = pool.ok("-p", "dev", "status")
+        return [row["number"] for row in status["failed"]], status["interrupted"] + status["unprotected"]
+    expect.equal(told(), ([number], []))
+    shown = expect.status(pool.plain("-p", "dev", "status"), 0).text
+    expect.contains(shown, f"failed: {number}")
+    expect.contains(shown, "flipper-profile acknowledge")
+    expect.equal(pool.ok("-p", "dev", "acknowledge")["acknowledged"], [number])
+    expect.equal(told(), ([], []))
+
+
 def test_a_failing_preinst_is_failed(t):
     pool = t.pool("mini")
     expect.status(pool.install("fpt-fail-preinst"), 100)

@@ -15,8 +15,8 @@ def _snapshot(pool):
 
 def _refused(answer):
     expect.status(answer, 1, 2)
-    if answer.stdout:
-        expect.equal(answer.envelope["ok"], False)
+    expect.equal(answer.envelope["ok"], False)
+    expect.that(answer.error["hint"], f"no hint: {answer.error}")
 
 
 def test_create_refuses_them(t):

@@ -46,6 +46,29 @@ def test_stdout_is_one_json_object_for_every_listing(t):
         expect.equal(answer.envelope["ok"], True)
 
 
+def test_a_journal_that_may_be_behind_is_a_warning_for_programs_too(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        notes = f"{top}/@flipper/notes"
+        if os.path.isdir(notes):
+            os.rmdir(notes)
+        open(notes, "w", encoding="ascii").close()
+    for verb in (("-p", "dev", "status"), ("-p", "dev", "history"), ("-p", "dev", "show", "99")):
+        warnings = pool.fp(*verb).envelope.get("warnings", [])
+        expect.that(len(warnings) == 1 and "journal may not be up to date" in warnings[0], f"{verb}: {warnings}")
+        expect.contains(pool.plain(*verb).errors, "note: the journal may not be up to date")
+    expect.absent(pool.fp("list").envelope, "warnings")
+
+
+def test_what_may_take_long_tells_what_it_is_at(t):
+    pool = t.pool("toy")
+    for verb, step in ((("recover",), "looking for interrupted transactions"), (("--yes", "reset", "dev"), "resetting"),
+                       (("-p", "dev", "undo"), "comparing"), (("-p", "dev", "undo", "--check"), "comparing")):
+        lines = [json.loads(line) for line in pool.fp(*verb).errors.splitlines()]
+        expect.contains([line["step"] for line in lines if line["schema"] == "flipper-profile/progress/1"], step)
+    expect.equal(pool.plain("-q", "recover").errors, "", "progress with -q")
+
+
 def test_escape_sequences_of_a_description_do_not_reach_the_terminal(t):
     pool = t.pool("toy")
     answer = pool.fp("set", "dev", "description=a\x1b[2Jb")

@@ -15,7 +15,7 @@ def test_hard_links_are_no_collision(t):
 
 
 def test_an_overlay_without_the_floor_collides(t):
-    """The proof of tech.md 1.2: without the cure the counter must not be silent."""
+    """The proof that the inode floor cures something: without it the counter must not be silent."""
     image = os.path.join(t.dir, "plain.img")
     with open(image, "wb") as f:
         f.truncate(512 << 20)

@@ -92,6 +92,23 @@ def test_the_trigger_is_told_what_the_hooks_record_and_no_more(t):
     expect.equal([len(pool.ok("-p", "dev", "show", str(r["number"]))["packages"]) for r in pool.history()[:3]], [1, 1, 1])
 
 
+def test_a_trigger_program_that_cannot_run_breaks_no_apt(t):
+    """Killed by itself, as it would be for want of memory; missing; of another architecture."""
+    pool = t.pool("mini")
+    program = "/usr/libexec/flipper-profile/trigger"
+    broken = {"137": f"printf '#!/bin/sh\\nkill -KILL $$\\n' > {program}", "127": f"rm {program}",
+              "126": f"mkdir {program}"}
+    for number, (status, command) in enumerate(broken.items()):
+        pool.shell("dev", command)
+        answer = pool.run("dev", "dpkg", "-i", "/opt/fpt/repo/fpt-conf_1_all.deb")
+        expect.status(answer, 0)
+        told = [line for line in (answer.text + answer.errors).splitlines() if line.startswith("W: flipper-profile")]
+        expect.that(len(told) == 1 and told[0].endswith(f"ended with {status}"), f"{status}: {told}")
+        expect.equal(pool.shell("dev", "dpkg --audit").text, "", f"{status}: audit")
+        expect.status(pool.install("fpt-hello=1") if number % 2 == 0 else pool.apt("purge", "fpt-hello"), 0)
+    expect.nothing(pool.shell("dev", "dpkg --audit").text, "left half-configured")
+
+
 def test_the_programs_are_where_the_hooks_look(t):
     pool = t.pool("mini")
     listed = pool.run_ok("dev", "dpkg", "-L", "flipper-profile").text.split("\n")

@@ -55,6 +55,16 @@ def test_refuses_a_pool_unless_forced(t):
     expect.status(_create(t, image, "--force", "--yes"), 0)
 
 
+def test_refuses_a_directory_in_words_that_are_true(t):
+    os.mkdir(t.path("directory"))
+    for target in (t.path("directory"), "/dev/null"):
+        for flags in ((), ("--force", "--yes")):
+            error = expect.status(_create(t, target, *flags), 1).error
+            expect.equal(error["message"], f"{target} is neither a file nor a block device")
+            expect.contains(error["hint"], "--size")
+    expect.nothing(os.listdir(t.path("directory")), "made in the directory")
+
+
 def test_refuses_an_image_with_unknown_data(t):
     image = t.empty_image(1 << 30)
     with open(image, "r+b") as f:

@@ -23,6 +23,14 @@ def _refused(answer, *codes):
     return error
 
 
+def _damaged(pool):
+    answer = expect.status(pool.fp("pool", "check"), 4)
+    for problem in answer.result["problems"]:
+        expect.that(problem["hint"], f"no hint: {problem}")
+        expect.absent(problem["message"], "/run/flipper-profile")
+    return answer
+
+
 def test_a_file_that_is_not_btrfs(t):
     image = t.empty_image(64 << 20)
     _refused(command.call(t.program(), "--json", "--pool", image, "list"), 1)
@@ -63,6 +71,8 @@ def test_a_pool_with_an_unknown_read_only_feature_can_be_read_but_not_changed(t)
     with pool.top() as top:
         _edit(f"{top}/@flipper/pool.json", lambda c: c["format"]["read_only_compatible"].append("from-the-future"))
     expect.status(pool.fp("list"), 0)
+    expect.equal(pool.ok("pool", "info")["read_only_because"], ["from-the-future"])
+    expect.contains(expect.status(pool.plain("pool", "info"), 0).text, "from-the-future")
     _refused(pool.fp("create", "other"), 1)
 
 
@@ -82,7 +92,7 @@ def test_a_truncated_profile_file_is_listed_and_kept(t):
     listed = pool.ok("list")
     expect.equal([p["name"] for p in listed["profiles"]], ["other"])
     expect.equal([u["id"] for u in listed["unreadable"]], [os.path.basename(directory)])
-    expect.status(pool.fp("pool", "check"), 4)
+    _damaged(pool)
     with pool.top() as top:
         expect.that(os.path.exists(f"{top}/@profiles/{os.path.basename(directory)}/upper"), "it was collected")
 
@@ -102,8 +112,7 @@ def test_a_journal_that_is_not_sqlite(t):
     with pool.top() as top:
         with open(f"{top}/@flipper/journal.db", "r+b") as f:
             f.write(b"this is no database\n" * 200)
-    answer = pool.fp("pool", "check")
-    expect.status(answer, 4)
+    _damaged(pool)
     _refused(pool.fp("create", "other"), 1, 4)
 
 
@@ -113,5 +122,5 @@ def test_a_base_that_vanished(t):
         run_ok("btrfs", "property", "set", f"{top}/@base/v1", "ro", "false")
         run_ok("btrfs", "-q", "subvolume", "delete", f"{top}/@base/v1")
     _refused(pool.fp("run", "dev", "--", "true"), 1, 4, 125)
-    expect.status(pool.fp("pool", "check"), 4)
+    _damaged(pool)
     expect.status(pool.fp("list"), 0)

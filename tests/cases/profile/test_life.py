@@ -121,12 +121,20 @@ def test_what_was_deleted_is_collected_only_when_asked(t):
     expect.equal(len(would["collected"]), 3, "the profile, its snapshots, and one that no transaction has")
     with pool.top() as top:
         expect.equal(os.listdir(f"{top}/@flipper/trash"), [str(number)])
-    expect.equal(pool.ok("pool", "gc")["collected"], would["collected"])
+    asked = expect.status(pool.fp("pool", "gc"), 3)
+    expect.equal(asked.error["situation"], "confirmation-needed")
+    listed = [line.strip() for line in asked.error["details"]]
+    for lost in (f"what transaction {number} (flipper-profile", f"the snapshots of the former profile {profile}"):
+        expect.that(any(line.startswith(lost) for line in listed), f"{lost} is not in {listed}")
+    with pool.top() as top:
+        expect.equal(os.listdir(f"{top}/@flipper/trash"), [str(number)], "trash after a question without an answer")
+        expect.that(os.path.exists(f"{top}/@snapshots/{profile}"), "the snapshots went without an answer")
+    expect.equal(pool.ok("--yes", "pool", "gc")["collected"], would["collected"])
     with pool.top() as top:
         expect.nothing(os.listdir(f"{top}/@flipper/trash"), "left in the trash")
         expect.that(not os.path.exists(f"{top}/@snapshots/{profile}"), "snapshots of a collected profile")
         expect.equal(os.listdir(f"{top}/@snapshots/{content['id']}"), ["origin"], "snapshots of the other one")
-    expect.nothing(pool.ok("pool", "gc")["collected"], "left to collect")
+    expect.nothing(pool.ok("pool", "gc")["collected"], "left to collect, and asked about")
     expect.status(pool.fp("--yes", "-p", profile, "undo", str(number)), 1)
     expect.equal(_names(pool), ["kept"])
     expect.equal(_upper(pool, "kept"), ["etc"])
@@ -150,6 +158,21 @@ def test_reset_empties_the_profile_and_can_be_undone(t):
     pool.ok("--yes", "-p", "dev", "undo")
     from oracle import tree
     expect.nothing(tree.compare(before, pool.reading()), "differences after the undo of a reset")
+
+
+def test_reset_tells_what_it_empties_before_it_is_confirmed(t):
+    pool = t.pool("toy")
+    pool.ok("set", "dev", "state-paths=/var/lib/mine")
+    for words, kept in (((), ["/home", "/root"]), (("--all",), [])):
+        asked = expect.status(pool.fp("reset", "dev", *words), 3).error
+        lines = dict(line.strip().split(": ", 1) for line in asked["details"] if ": " in line)
+        expect.equal(lines.get("kept", "").split(", ") if kept else lines.get("kept"), kept or None, f"kept by {words}")
+        emptied = lines["emptied"].split(", ")
+        for path in ("/srv", "/swap", "/var/lib/containers", "/var/lib/docker", "/var/lib/mine", "/var/log"):
+            expect.contains(emptied, path)
+        expect.equal({"/home", "/root"} & set(emptied), {"/home", "/root"} - set(kept), f"emptied by {words}")
+        expect.that(any("undo" in line and "pool gc" in line for line in asked["details"]), asked["details"])
+    expect.absent([row["kind"] for row in pool.history()], "reset", "kinds")
 
 
 def test_the_undo_of_a_reset_rewinds_no_state(t):

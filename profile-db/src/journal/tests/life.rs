@@ -253,7 +253,7 @@ fn packages_and_conffiles_replace_what_was_recorded() {
 }
 
 #[test]
-fn unprotected_and_interrupted_ones_want_attention_until_acknowledged() {
+fn unprotected_failed_and_interrupted_ones_want_attention_until_acknowledged() {
     let place = Place::new();
     let journal = &place.journal;
     let skipped = place.begin();
@@ -277,12 +277,16 @@ fn unprotected_and_interrupted_ones_want_attention_until_acknowledged() {
         let list = journal.unacknowledged(Some(&profile())).unwrap();
         list.iter().map(|t| t.number.get()).collect()
     };
-    assert_eq!(wanted(journal), [2, 1]);
-    assert_eq!(journal.counts(None).unwrap().unacknowledged, 2);
+    assert_eq!(wanted(journal), [3, 2, 1]);
+    assert_eq!(journal.counts(None).unwrap().unacknowledged, 3);
     journal.acknowledge(skipped).unwrap();
-    assert_eq!(wanted(journal), [2]);
+    assert_eq!(wanted(journal), [3, 2]);
     // The late word of the process counts: it was not interrupted after all.
     assert_eq!(journal.finish(interrupted, &done()).unwrap(), State::Done);
+    assert_eq!(wanted(journal), [3]);
+    journal.acknowledge(failed).unwrap();
+    // Ended once more the same way, it is not told again.
+    journal.finish(failed, &finish(Outcome::Failed)).unwrap();
     assert_eq!(wanted(journal), [0; 0]);
     // And whoever acknowledged it is not told again.
     journal.finish(skipped, &done()).unwrap();
