@@ -192,12 +192,15 @@ fn path_of(error: &profile_store::Error) -> Option<&Path> {
         | Store::PoolNotBtrfs { path, .. }
         | Store::PoolForeign { path }
         | Store::PoolHalfMade { path, .. }
+        | Store::PoolDamaged { path, .. }
         | Store::PoolIncompatible { path, .. }
         | Store::PoolReadOnly { path, .. }
         | Store::TargetHoldsData { path, .. }
         | Store::TargetNoDevice { path }
         | Store::TargetTooSmall { path, .. }
         | Store::TargetNeedsSize { path }
+        | Store::TargetInUse { path, .. }
+        | Store::TargetOverwritten { path, .. }
         | Store::ProfileFile { path, .. }
         | Store::BaseNotDebian { path, .. }
         | Store::SnapshotMissing { path }

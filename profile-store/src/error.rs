@@ -115,6 +115,14 @@ pub enum Error {
         /// The first part that is missing.
         missing: String,
     },
+    /// A part of a finished pool is gone.
+    #[error("the pool {path} is damaged: {missing} is missing")]
+    PoolDamaged {
+        /// As the user gave it.
+        path: PathBuf,
+        /// Every part that is missing, joined.
+        missing: String,
+    },
     /// The pool is of a form that this version cannot use.
     #[error("the pool {path} needs features that this version does not know: {}", features.join(", "))]
     PoolIncompatible {
@@ -160,6 +168,22 @@ pub enum Error {
     TargetNeedsSize {
         /// The image.
         path: PathBuf,
+    },
+    /// `pool create` found somebody at work on the target.
+    #[error("{path} is in use: {by}")]
+    TargetInUse {
+        /// The device or image.
+        path: PathBuf,
+        /// By what.
+        by: String,
+    },
+    /// `pool create` failed after it had begun to overwrite the target.
+    #[error("making a pool on {path} failed: {source}")]
+    TargetOverwritten {
+        /// The device or image.
+        path: PathBuf,
+        /// What failed.
+        source: Box<Error>,
     },
     /// The filesystem of the pool is full.
     #[error("the pool has no space left ({free} bytes free) to {verb}")]
@@ -407,12 +431,15 @@ impl Error {
             Self::PoolNotBtrfs { .. } => "pool-not-btrfs",
             Self::PoolForeign { .. } => "pool-foreign",
             Self::PoolHalfMade { .. } => "pool-half-made",
+            Self::PoolDamaged { .. } => "pool-damaged",
             Self::PoolIncompatible { .. } => "pool-incompatible",
             Self::PoolReadOnly { .. } => "pool-read-only",
             Self::TargetHoldsData { .. } => "target-holds-data",
             Self::TargetNoDevice { .. } => "target-no-device",
             Self::TargetTooSmall { .. } => "target-too-small",
             Self::TargetNeedsSize { .. } => "target-needs-size",
+            Self::TargetInUse { .. } => "in-use",
+            Self::TargetOverwritten { .. } => "target-overwritten",
             Self::NoSpace { .. } => "no-space",
             Self::NoSuchProfile { .. } => "no-such-profile",
             Self::ProfileExists { .. } => "profile-exists",
@@ -451,6 +478,8 @@ impl Error {
             Self::Journal(error) if error.is_locked() => Exit::Locked,
             Self::Journal(error) if error.is_damage() => Exit::Damaged,
             Self::PoolHalfMade { .. }
+            | Self::PoolDamaged { .. }
+            | Self::TargetOverwritten { .. }
             | Self::NeedsRecover { .. }
             | Self::Interrupted { .. }
             | Self::RollbackFailed { .. }
@@ -474,6 +503,9 @@ impl Error {
             Self::NeedsRecover { .. } => {
                 "the interrupted change is recorded; nothing else was changed"
             }
+            Self::TargetOverwritten { .. } => {
+                "what the target held is overwritten, and it is no pool"
+            }
             _ => "nothing was changed",
         }
     }
@@ -489,6 +521,14 @@ impl Error {
             }
             Self::PoolHalfMade { path, .. } => {
                 format!("make it anew with `flipper-profile pool create --force {}`", path.display())
+            }
+            Self::PoolDamaged { path, missing } => format!(
+                "its other parts are untouched, keep them: `mount -o subvolid=5,ro {}` shows them; put back {missing}",
+                path.display()
+            ),
+            Self::TargetInUse { .. } => "leave its profiles and unmount it, then try again".into(),
+            Self::TargetOverwritten { path, .. } => {
+                format!("try again with `flipper-profile pool create --force {}`", path.display())
             }
             Self::PoolNotBtrfs { path, .. } | Self::PoolForeign { path } => {
                 format!("`flipper-profile pool create {}` makes a new pool there", path.display())

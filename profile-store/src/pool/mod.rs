@@ -60,8 +60,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// There is no such file or device, it is not btrfs, not a pool, half made, or of a form that
-    /// this version cannot use.
+    /// There is no such file or device, it is not btrfs, not a pool, half made, damaged, or of a form
+    /// that this version cannot use.
     pub fn open(selector: &Selector) -> Result<Self> {
         let located = find::attach(selector)?;
         let pool = Self::mount(located.device, located.named);
@@ -81,18 +81,8 @@ impl Pool {
 
     fn mount(device: PathBuf, named: PathBuf) -> Result<Self> {
         let layout = mount_privately(&device)?;
-        let own = layout.own();
-        if !file::exists(&own)? {
-            return Err(Error::PoolForeign { path: named });
-        }
+        require_finished(&layout, &named)?;
         let path = layout.pool_file();
-        if !file::exists(&path)? {
-            // pool.json is the last thing that `pool create` writes.
-            return Err(Error::PoolHalfMade {
-                path: named,
-                missing: "@flipper/pool.json".into(),
-            });
-        }
         let file = match PoolFile::parse(&file::read_limited(&path, FILE_LIMIT_BYTES)?) {
             Ok(file) => file,
             Err(FileError::Format(FormatError::Refused { unknown, .. })) => {
@@ -107,26 +97,6 @@ impl Pool {
             Compatibility::ReadOnly(features) => features,
             Compatibility::Full | Compatibility::Refused(_) => Vec::new(),
         };
-        for part in [
-            layout.bases(),
-            layout.profiles(),
-            layout.template(),
-            layout.all_snapshots(),
-            layout.states(),
-            layout.data(),
-        ] {
-            if !file::exists(&part)? {
-                let missing = part
-                    .strip_prefix(layout.top())
-                    .unwrap_or(&part)
-                    .display()
-                    .to_string();
-                return Err(Error::PoolHalfMade {
-                    path: named,
-                    missing,
-                });
-            }
-        }
         let filesystem = btrfs::filesystem_uuid(layout.top())?;
         Ok(Self {
             layout,
@@ -250,6 +220,66 @@ impl Pool {
     }
 }
 
+/// Refuses what is no pool, a pool that was never finished, and one that has lost a part.
+///
+/// The difference matters: only the second one may be made anew without losing anything.
+fn require_finished(layout: &Layout, named: &Path) -> Result<()> {
+    let mut missing = Vec::new();
+    for part in [
+        layout.own(),
+        layout.pool_file(),
+        layout.bases(),
+        layout.profiles(),
+        layout.template(),
+        layout.all_snapshots(),
+        layout.states(),
+        layout.data(),
+    ] {
+        if !file::exists(&part)? {
+            let from_top = part.strip_prefix(layout.top()).unwrap_or(&part);
+            missing.push(from_top.display().to_string());
+        }
+    }
+    let path = named.to_path_buf();
+    if missing.is_empty() {
+        Ok(())
+    // pool.json is the last thing that `pool create` writes.
+    } else if file::exists(&layout.pool_file())? || was_used(layout)? {
+        Err(Error::PoolDamaged {
+            path,
+            missing: missing.join(", "),
+        })
+    } else if !file::exists(&layout.own())? {
+        Err(Error::PoolForeign { path })
+    } else {
+        Err(Error::PoolHalfMade {
+            path,
+            missing: "@flipper/pool.json".into(),
+        })
+    }
+}
+
+/// Whether the pool holds what only comes into a finished one.
+fn was_used(layout: &Layout) -> Result<bool> {
+    let template = layout.template();
+    for directory in [
+        layout.profiles(),
+        layout.bases(),
+        layout.all_snapshots(),
+        layout.states(),
+        layout.data(),
+    ] {
+        if file::exists(&directory)?
+            && file::list(&directory)?
+                .iter()
+                .any(|name| Some(name.as_os_str()) != template.file_name())
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Gives the process a mount namespace of its own and mounts the pool's top level in it.
 fn mount_privately(device: &Path) -> Result<Layout> {
     let root = Path::new(PRIVATE_ROOT);
@@ -262,4 +292,71 @@ fn mount_privately(device: &Path) -> Result<Layout> {
     file::create_directory_all(&top, 0o700)?;
     mount::mount_pool(device, &top)?;
     Ok(Layout::new(top))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool_without(missing: &[&str]) -> (tempfile::TempDir, Layout) {
+        let top = tempfile::tempdir().unwrap();
+        for part in [
+            "@flipper",
+            "@base",
+            "@profiles",
+            "@profiles/.template",
+            "@snapshots",
+            "@state",
+            "@data",
+        ] {
+            if !missing.contains(&part) {
+                std::fs::create_dir_all(top.path().join(part)).unwrap();
+            }
+        }
+        if !missing.contains(&"@flipper/pool.json") && !missing.contains(&"@flipper") {
+            std::fs::write(top.path().join("@flipper/pool.json"), "").unwrap();
+        }
+        let layout = Layout::new(top.path());
+        (top, layout)
+    }
+
+    fn refused(layout: &Layout) -> Error {
+        require_finished(layout, Path::new("x.img")).unwrap_err()
+    }
+
+    #[test]
+    fn a_finished_pool_without_a_part_is_damaged_and_not_half_made() {
+        for part in [
+            "@data",
+            "@profiles/.template",
+            "@state",
+            "@snapshots",
+            "@base",
+        ] {
+            let (_top, layout) = pool_without(&[part]);
+            let error = refused(&layout);
+            assert_eq!(error.situation(), "pool-damaged", "{part}");
+            assert!(error.to_string().contains(part), "{error}");
+            assert_eq!(error.exit().code(), 4);
+            assert!(!error.hint().unwrap().contains("--force"), "{part}");
+        }
+    }
+
+    #[test]
+    fn every_missing_part_is_named() {
+        let (_top, layout) = pool_without(&["@state", "@data"]);
+        assert!(refused(&layout).to_string().contains("@state, @data"));
+    }
+
+    #[test]
+    fn without_pool_json_what_it_holds_tells_a_used_pool_from_a_half_made_one() {
+        for missing in ["@flipper/pool.json", "@flipper"] {
+            let (_top, layout) = pool_without(&[missing]);
+            assert_ne!(refused(&layout).situation(), "pool-damaged");
+            std::fs::create_dir(layout.profiles().join("k3j2h1g0")).unwrap();
+            assert_eq!(refused(&layout).situation(), "pool-damaged");
+        }
+        let (_top, layout) = pool_without(&["@flipper/pool.json"]);
+        assert_eq!(refused(&layout).situation(), "pool-half-made");
+    }
 }

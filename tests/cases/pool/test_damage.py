@@ -52,10 +52,30 @@ def test_a_missing_image(t):
 
 
 def test_a_pool_half_made(t):
+    image = t.path("half.img")
+    create = ("--json", "pool", "create", image, "--size", "1G", "--inode-floor", "1024")
+    # Stopped for good when all is made but pool.json.
+    expect.status(command.call(t.program(), *create, env={"FLIPPER_FAULT_AT": "allocate-space-for"}), 137)
+    error = _refused(command.call(t.program(), "--json", "--pool", image, "list"), 4)
+    expect.equal(error["situation"], "pool-half-made")
+
+
+def test_a_pool_that_lost_a_part_is_not_taken_for_one_never_finished(t):
+    """Making it anew would destroy every profile, so nothing may lead there."""
     pool = t.pool("toy")
-    with pool.top() as top:
-        os.unlink(f"{top}/@flipper/pool.json")
-    _refused(pool.fp("list"), 1, 4)
+    for part in ("@data", "@profiles/.template", "@flipper/pool.json"):
+        with pool.top() as top:
+            if os.path.isdir(f"{top}/{part}"):
+                if os.path.isdir(f"{top}/{part}/upper"):
+                    run_ok("btrfs", "property", "set", f"{top}/{part}", "ro", "false")
+                run_ok("btrfs", "-q", "subvolume", "delete", f"{top}/{part}")
+            else:
+                os.unlink(f"{top}/{part}")
+        for verb in (("list",), ("pool", "check")):
+            error = _refused(pool.fp(*verb), 4)
+            expect.equal(error["situation"], "pool-damaged")
+            expect.contains(error["message"], part)
+            expect.absent(json.dumps(error), "--force")
 
 
 def test_a_pool_with_an_unknown_incompatible_feature(t):
