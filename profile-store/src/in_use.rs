@@ -6,6 +6,7 @@
 //! what cannot be known counts as in use.
 
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use profile_db::ProfileFile;
@@ -53,7 +54,7 @@ pub fn of(pool: &Pool) -> Result<InUse> {
             }
             // `root` of a btrfs mount is the path of its directory from the top level. The binds of
             // @state and @data, and our own private mounts of the whole pool, say nothing about uppers.
-            "btrfs" if Path::new(&mount.source) == pool.device() => {
+            "btrfs" if is_device(Path::new(&mount.source), pool.device()) => {
                 found
                     .roots
                     .insert(mount.root.to_string_lossy().into_owned());
@@ -62,6 +63,12 @@ pub fn of(pool: &Pool) -> Result<InUse> {
         }
     }
     Ok(found)
+}
+
+/// Whether a mount's source is the pool's device, whatever name it was mounted by (`/dev/mapper/x`, `/dev/dm-0`).
+fn is_device(source: &Path, device: &Path) -> bool {
+    let number = |path: &Path| Some(std::fs::metadata(path).ok()?.rdev());
+    source == device || number(device).is_some_and(|own| own != 0 && number(source) == Some(own))
 }
 
 impl InUse {
@@ -124,5 +131,22 @@ pub fn require_free(pool: &Pool, profile: &ProfileFile) -> Result<()> {
             by,
         }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_the_same_by_every_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        assert!(is_device(&link, Path::new("/dev/null")));
+        assert!(!is_device(Path::new("/dev/zero"), Path::new("/dev/null")));
+        // Neither a file nor what is not there has a device's number.
+        assert!(!is_device(directory.path(), Path::new("/")));
+        assert!(!is_device(&link, Path::new("/dev/none")));
     }
 }

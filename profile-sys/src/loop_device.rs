@@ -53,7 +53,7 @@ pub fn attach(image: &Path) -> Result<Attached> {
     // Released when the file is closed at the end; the loop driver opens the image anew.
     let guard = file.try_clone().map_err(failed)?;
     raw::flock(guard.as_fd(), libc::LOCK_EX).map_err(failed)?;
-    let outcome = match find(image, &meta)? {
+    let outcome = match find(image, true, &|info| is_whole_of(info, &meta))? {
         Some(found) => Ok(found),
         None => configure_free(image, &file),
     };
@@ -62,13 +62,13 @@ pub fn attach(image: &Path) -> Result<Attached> {
     outcome
 }
 
-/// The device an image is attached to, if any.
+/// A device that shows an image or a part of it, if any.
 ///
 /// # Errors
 /// When the image or a device cannot be examined.
 pub fn attached(image: &Path) -> Result<Option<PathBuf>> {
     let meta = std::fs::metadata(image).map_err(|error| Error::io("examine", image, error))?;
-    Ok(find(image, &meta)?.map(|found| found.device))
+    Ok(find(image, false, &|info| is_of(info, &meta))?.map(|found| found.device))
 }
 
 /// The image behind a loop device, by the path the kernel knows it by; `None` for any other device.
@@ -94,16 +94,20 @@ pub fn backing_file(device: &Path) -> Result<Option<PathBuf>> {
     }
 }
 
-fn open_device(path: &Path) -> io::Result<File> {
+fn open_device(path: &Path, write: bool) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
-        .write(true)
+        .write(write)
         .custom_flags(libc::O_CLOEXEC)
         .open(path)
 }
 
-/// Searches all bound loop devices for the whole of this image.
-fn find(image: &Path, meta: &std::fs::Metadata) -> Result<Option<Attached>> {
+/// Searches all bound loop devices for one that is wanted and, with `write`, can be written to.
+fn find(
+    image: &Path,
+    write: bool,
+    wanted: &dyn Fn(&raw::LoopInfo) -> bool,
+) -> Result<Option<Attached>> {
     const VERB: &str = "find the loop device of";
     let entries = match std::fs::read_dir("/sys/block") {
         Ok(entries) => entries,
@@ -116,13 +120,13 @@ fn find(image: &Path, meta: &std::fs::Metadata) -> Result<Option<Attached>> {
             continue;
         }
         let device = Path::new("/dev").join(entry.file_name());
-        let opened = match open_device(&device) {
+        let opened = match open_device(&device, write) {
             Ok(opened) => opened,
-            // Gone meanwhile, or read-only: not one we could use.
+            // Gone meanwhile; or read-only, and then not one that could be written to.
             Err(_) => continue,
         };
         match raw::loop_status(opened.as_fd()) {
-            Ok(info) if is_whole_of(&info, meta) => {
+            Ok(info) if wanted(&info) => {
                 return Ok(Some(Attached {
                     device,
                     reused: true,
@@ -137,11 +141,14 @@ fn find(image: &Path, meta: &std::fs::Metadata) -> Result<Option<Attached>> {
     Ok(None)
 }
 
+/// Whether a device shows this file.
+fn is_of(info: &raw::LoopInfo, meta: &std::fs::Metadata) -> bool {
+    (info.lo_device, info.lo_inode) == (meta.dev(), meta.ino())
+}
+
 /// Whether a device shows this file from beginning to end.
 fn is_whole_of(info: &raw::LoopInfo, meta: &std::fs::Metadata) -> bool {
-    (info.lo_device, info.lo_inode) == (meta.dev(), meta.ino())
-        && info.lo_offset == 0
-        && info.lo_sizelimit == 0
+    is_of(info, meta) && info.lo_offset == 0 && info.lo_sizelimit == 0
 }
 
 fn configure_free(image: &Path, file: &File) -> Result<Attached> {
@@ -150,15 +157,15 @@ fn configure_free(image: &Path, file: &File) -> Result<Attached> {
     let failed = |error| Error::io(VERB, image, error);
     let control_path = Path::new("/dev/loop-control");
     let control =
-        open_device(control_path).map_err(|error| Error::io("open", control_path, error))?;
+        open_device(control_path, true).map_err(|error| Error::io("open", control_path, error))?;
     for _ in 0..ATTEMPTS {
         let number = raw::loop_free_number(control.as_fd()).map_err(failed)?;
         let device = PathBuf::from(format!("/dev/loop{number}"));
-        let opened = match open_device(&device) {
+        let opened = match open_device(&device, true) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 make_node(&device, number)?;
-                open_device(&device).map_err(failed)?
+                open_device(&device, true).map_err(failed)?
             }
             Err(error) => return Err(failed(error)),
         };

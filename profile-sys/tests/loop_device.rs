@@ -129,6 +129,7 @@ fn loop_a_part_of_the_image_on_another_device_is_not_taken_for_it() {
         .expect("utf-8")
         .trim()
         .to_owned();
+    assert_eq!(attached(&path).expect("search"), Some(part.clone().into()));
     let whole = attach(&path).expect("attach");
     let detached = profile_sys::command::Command::new("losetup")
         .args(["--detach", &part])

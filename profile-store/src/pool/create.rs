@@ -2,12 +2,14 @@
 
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use profile_db::PoolFile;
 use profile_db::journal::Journal;
 use profile_db::model::Time;
 use profile_sys::{btrfs, file, loop_device};
 
+use super::find::canonical;
 use super::{Pool, mount_privately};
 use crate::error::{Error, Result};
 use crate::identity;
@@ -41,35 +43,64 @@ pub struct CreateOptions {
     pub now: Time,
 }
 
+/// How long a device that the last command has just left may take to be free.
+const FREE_WITHIN: Duration = Duration::from_secs(3);
+/// Pause between two looks whether it is.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Makes a pool on an image file or a block device.
 ///
 /// # Errors
 ///
-/// The target holds data and `force` is not given, it is too small, or a step failed; an image
-/// file that did not exist before is removed again then.
+/// The target holds data and `force` is not given, it is in use, it is too small, or a step failed. An
+/// image file that did not exist before is removed again then; what another target held is lost from the
+/// first step on, and [`Error::TargetOverwritten`] says so.
 pub fn create(target: &Path, options: &CreateOptions, progress: &mut dyn Progress) -> Result<Pool> {
-    let made_here = prepare_target(target, options)?;
-    match build(target, options, progress) {
-        Ok(pool) => Ok(pool),
-        Err(error) if made_here => match file::remove_file(target) {
-            Ok(()) => Err(error),
-            Err(rollback) => Err(Error::RollbackFailed {
+    // Looked for before anything is overwritten.
+    profile_sys::command::find("mkfs.btrfs")?;
+    let Found { exists, resize } = examine(target, options)?;
+    if let (true, Some(size)) = (exists, resize) {
+        file::truncate(target, size)?;
+    }
+    let made = (|| {
+        if !exists {
+            file::write_new(target, b"", 0o600)?;
+            file::truncate(target, resize.unwrap_or_default())?;
+        }
+        build(target, options, progress)
+    })();
+    made.map_err(|error| match (exists, file::exists(target)) {
+        (true, _) => Error::TargetOverwritten {
+            path: target.to_path_buf(),
+            source: Box::new(error),
+        },
+        (false, Ok(true)) => match file::remove_file(target) {
+            Ok(()) => error,
+            Err(rollback) => Error::RollbackFailed {
                 failed: Box::new(error),
                 rollback: Box::new(rollback.into()),
-            }),
+            },
         },
-        Err(error) => Err(error),
-    }
+        (false, _) => error,
+    })
 }
 
-/// Checks the target and makes the image file; true when the file did not exist before.
-fn prepare_target(target: &Path, options: &CreateOptions) -> Result<bool> {
+/// What stands where the pool is to be made.
+struct Found {
+    exists: bool,
+    /// The size that a new or existing image gets.
+    resize: Option<u64>,
+}
+
+/// Looks at the target, without any effect.
+fn examine(target: &Path, options: &CreateOptions) -> Result<Found> {
     let too_small = |size| Error::TargetTooSmall {
         path: target.to_path_buf(),
         size,
         least: LEAST_BYTES,
     };
-    match std::fs::metadata(target) {
+    let metadata = match std::fs::metadata(target) {
+        Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let size = options.size.ok_or_else(|| Error::TargetNeedsSize {
                 path: target.to_path_buf(),
@@ -77,42 +108,68 @@ fn prepare_target(target: &Path, options: &CreateOptions) -> Result<bool> {
             if size < LEAST_BYTES {
                 return Err(too_small(size));
             }
-            file::write_new(target, b"", 0o600)?;
-            file::truncate(target, size)?;
-            Ok(true)
+            return Ok(Found {
+                exists: false,
+                resize: Some(size),
+            });
         }
-        Err(source) => Err(profile_sys::Error::Io {
-            verb: "look at",
+        Err(source) => {
+            return Err(profile_sys::Error::Io {
+                verb: "look at",
+                path: target.to_path_buf(),
+                source,
+            }
+            .into());
+        }
+    };
+    let kind = metadata.file_type();
+    if !kind.is_file() && !kind.is_block_device() {
+        return Err(Error::TargetNoDevice {
             path: target.to_path_buf(),
-            source,
+        });
+    }
+    if !options.force {
+        if let Some(found) = btrfs::detect_content(target)? {
+            return Err(Error::TargetHoldsData {
+                path: target.to_path_buf(),
+                found,
+            });
         }
-        .into()),
-        Ok(metadata) => {
-            let kind = metadata.file_type();
-            if !kind.is_file() && !kind.is_block_device() {
-                return Err(Error::TargetNoDevice {
-                    path: target.to_path_buf(),
-                });
-            }
-            if !options.force {
-                if let Some(found) = btrfs::detect_content(target)? {
-                    return Err(Error::TargetHoldsData {
-                        path: target.to_path_buf(),
-                        found,
-                    });
-                }
-            }
-            if kind.is_file() {
-                let size = options.size.unwrap_or(metadata.len());
-                if size < LEAST_BYTES {
-                    return Err(too_small(size));
-                }
-                if size != metadata.len() {
-                    file::truncate(target, size)?;
-                }
-            }
-            Ok(false)
+    }
+    let mut resize = None;
+    if kind.is_file() {
+        let size = options.size.unwrap_or(metadata.len());
+        if size < LEAST_BYTES {
+            return Err(too_small(size));
         }
+        resize = (size != metadata.len()).then_some(size);
+    }
+    require_free(target, kind.is_file())?;
+    Ok(Found {
+        exists: true,
+        resize,
+    })
+}
+
+/// Refuses an image that a loop device shows, and a device that something has mounted, in whatever
+/// namespace: a filesystem made below a mounted one destroys both.
+fn require_free(target: &Path, is_image: bool) -> Result<()> {
+    let deadline = Instant::now() + FREE_WITHIN;
+    loop {
+        let by = if is_image {
+            loop_device::attached(target)?.map(|device| format!("{} shows it", device.display()))
+        } else {
+            btrfs::is_device_busy(target)?.then(|| "it is mounted or part of another device".into())
+        };
+        let Some(by) = by else { return Ok(()) };
+        if Instant::now() >= deadline {
+            return Err(Error::TargetInUse {
+                path: target.to_path_buf(),
+                by,
+            });
+        }
+        // The last command on it may have ended just now, and its device be cleared in a moment.
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -126,9 +183,10 @@ fn build(target: &Path, options: &CreateOptions, progress: &mut dyn Progress) ->
     } else {
         None
     };
-    let device: PathBuf = attached
-        .as_ref()
-        .map_or_else(|| target.to_path_buf(), |attached| attached.device.clone());
+    let device: PathBuf = match &attached {
+        Some(attached) => attached.device.clone(),
+        None => canonical(target)?,
+    };
     let layout = mount_privately(&device)?;
     drop(attached);
 

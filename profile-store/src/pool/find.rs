@@ -96,12 +96,22 @@ pub(super) fn attach(selector: &Selector) -> Result<Located> {
     } else {
         None
     };
-    let device = attached.as_ref().map_or(path, |attached| &attached.device);
+    let device = match &attached {
+        Some(attached) => attached.device.clone(),
+        None => canonical(path)?,
+    };
     Ok(Located {
-        device: device.clone(),
+        device,
         named: path.clone(),
         attached,
     })
+}
+
+/// The path by which everybody finds the device, wherever they stand and whatever link was named: it is
+/// recorded in sessions, and compared with the mount table.
+pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
+    let resolved = path.canonicalize();
+    Ok(resolved.map_err(|error| profile_sys::Error::io("resolve", path, error))?)
 }
 
 /// Whether the first superblock of btrfs stands where it must (`BTRFS_SUPER_INFO_OFFSET`, 64 KiB; the
@@ -127,20 +137,14 @@ fn has_btrfs_magic(path: &Path) -> Result<bool> {
 
 /// The device of the btrfs mount that a directory stands on.
 fn device_below(path: &Path) -> Result<PathBuf> {
-    let absolute = path
-        .canonicalize()
-        .map_err(|source| profile_sys::Error::Io {
-            verb: "resolve",
-            path: path.to_path_buf(),
-            source,
-        })?;
+    let absolute = canonical(path)?;
     let mounts = mountinfo::read_own()?;
     let mount = mounts
         .iter()
         .filter(|mount| absolute.starts_with(&mount.mount_point))
         .max_by_key(|mount| (mount.mount_point.components().count(), mount.id));
     match mount {
-        Some(mount) if mount.fs_type == "btrfs" => Ok(PathBuf::from(&mount.source)),
+        Some(mount) if mount.fs_type == "btrfs" => canonical(Path::new(&mount.source)),
         Some(mount) => Err(Error::PoolNotBtrfs {
             path: path.to_path_buf(),
             found: mount.fs_type.clone(),

@@ -1,7 +1,8 @@
 //! Making a filesystem, and looking first at what a device or image already holds.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::command::Command;
@@ -52,4 +53,22 @@ pub fn detect_content(path: &Path) -> Result<Option<String>> {
         .map_err(|error| Error::io(VERB, path, error))?;
     let empty = beginning.iter().all(|&byte| byte == 0);
     Ok((!empty).then(|| "data of an unknown kind".to_owned()))
+}
+
+/// Whether something has a block device, or a partition of it, for itself: a mount in any namespace, swap,
+/// RAID, a device mapper.
+///
+/// # Errors
+/// When it cannot be opened for another reason.
+pub fn is_device_busy(path: &Path) -> Result<bool> {
+    // Without O_CREAT, and for block devices alone, O_EXCL means just this (open(2)).
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_EXCL | libc::O_CLOEXEC)
+        .open(path);
+    match opened {
+        Ok(_) => Ok(false),
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Ok(true),
+        Err(error) => Err(Error::io("open", path, error)),
+    }
 }

@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from lib import command, expect, pools
+from lib import command, expect, mounts, pools, session
 from lib.process import run_ok
 
 
@@ -77,6 +77,56 @@ def test_refuses_a_size_that_is_too_small(t):
     image = t.path("small.img")
     expect.status(command.call(t.program(), "--json", "pool", "create", image, "--size", "1M"), 1, 2)
     expect.that(not os.path.exists(image), "a refused create left an image")
+
+
+def test_an_image_in_use_is_not_made_anew(t):
+    """A filesystem made below a mounted one destroys both; another name of the image is the same image."""
+    pool = t.pool("toy")
+    os.link(pool.image, t.path("alias.img"))
+    with pool.top():
+        for image in (pool.image, t.path("alias.img")):
+            answer = expect.status(_create(t, image, "--force", "--yes"), 1)
+            expect.equal(answer.error["situation"], "in-use")
+    expect.equal([p["name"] for p in pool.ok("list")["profiles"]], ["dev"])
+    expect.equal(os.stat(pool.image).st_size, 8 << 30, "size after the refusal")
+
+
+def test_the_pool_of_an_entered_profile_is_not_made_anew(t):
+    pool = t.pool("mini")
+    with session.inside(pool) as inside:
+        expect.equal(expect.status(_create(t, pool.image, "--force", "--yes"), 1).error["situation"], "in-use")
+        expect.equal(inside.say("echo alive"), "alive\n")
+
+
+def test_a_device_mounted_in_another_namespace_is_not_made_anew(t):
+    pool = t.pool("toy")
+    with mounts.attached(pool.image) as device:
+        script = f"mount {device} {t.path()} -t btrfs && echo ready && exec sleep 60"
+        holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
+                                  stdout=subprocess.PIPE)
+        expect.equal(holder.stdout.readline(), b"ready\n")
+        answer = command.call(t.program(), "--json", "pool", "create", device, "--force", "--yes")
+        holder.kill()
+        holder.wait()
+        expect.equal(expect.status(answer, 1).error["situation"], "in-use")
+    expect.equal([p["name"] for p in pool.ok("list")["profiles"]], ["dev"])
+
+
+def test_a_failure_says_what_became_of_the_target(t):
+    image = t.path("new.img")
+    expect.status(_create(t, image), 0)
+    without_space = {"FLIPPER_FAULT_AT": "allocate-space-for", "FLIPPER_FAULT_ACTION": "enospc"}
+    args = ("--json", "pool", "create", "--inode-floor", "1024")
+    answer = command.call(t.program(), *args, image, "--force", "--yes", env=without_space)
+    expect.status(answer, 4)
+    expect.absent(answer.error["state"], "nothing was changed")
+    # Where there was nothing, there is nothing again.
+    for point in ("allocate-space-for", "truncate"):
+        fresh = t.path("fresh.img")
+        answer = command.call(t.program(), *args, fresh, "--size", "1G",
+                              env=without_space | {"FLIPPER_FAULT_AT": point})
+        expect.equal(expect.status(answer, 1).error["state"], "nothing was changed")
+        expect.that(not os.path.exists(fresh), "a failed create left an image")
 
 
 def test_leaves_nothing_mounted_or_attached(t):

@@ -1,6 +1,6 @@
 """How the command finds its pool, and what `pool info` says."""
 
-from lib import command, expect
+from lib import command, expect, pools
 from lib.process import run_ok
 
 
@@ -47,3 +47,21 @@ def test_a_mounted_directory_can_be_named(t):
     pool = t.pool("toy")
     with pool.top() as top:
         expect.status(command.call(t.program(), "--json", "--pool", top, "list"), 0)
+
+
+def test_a_device_is_known_by_its_own_path(t):
+    """The hooks inside find the device by what the session says, whatever link or relative path was typed."""
+    import json
+    import os
+
+    from lib import mounts
+    pool = t.pool("mini")
+    with mounts.attached(pool.image) as device:
+        link = t.path("link")
+        os.symlink(device, link)
+        expect.equal(pools.Pool(t, link).ok("pool", "info")["device"], device)
+        for name in (link, os.path.relpath(device)):
+            named = pools.Pool(t, name)
+            told = json.loads(named.run_ok("dev", "cat", "/run/flipper-profile/session.json").text)
+            expect.equal(told["device"], device)
+            expect.status(named.run("dev", "flipper-profile", "list"), 0)
