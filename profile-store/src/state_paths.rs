@@ -8,13 +8,12 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use conffile_diff::dpkg::info::parse_list;
 use profile_db::ProfileFile;
 use profile_db::model::ProfileId;
-use profile_sys::tree::Root;
-use profile_sys::{file, mount, tree};
+use profile_sys::{btrfs, file, mount, tree};
 
 use crate::enter::confined;
 use crate::error::{Error, Result};
@@ -24,11 +23,15 @@ use crate::layout::Layout;
 pub const POLICY_HOME: &str = "home";
 /// Policy key: further state paths, absolute, separated by commas.
 pub const POLICY_STATE_PATHS: &str = "state-paths";
+/// Largest file list of a package that is read, in bytes.
+const LIST_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
+/// Where directories are copied to before they get their place, at the top of the state or of `@data`.
+const SEEDING: &str = ".flipper-seeding";
 /// Where `@data` is mounted in every profile.
 pub const DATA_MOUNT: &str = "/data";
 
-/// What the list of the design names, with the mode of a directory that neither base nor state has
-/// yet, and whether `reset` keeps it.
+/// What the list of the design names, with the mode of the directory in a base that has none, and whether
+/// `reset` keeps it.
 const DEFAULT: &[(&str, u32, bool)] = &[
     ("/home", 0o755, true),
     ("/root", 0o700, true),
@@ -51,7 +54,7 @@ const DEFAULT: &[(&str, u32, bool)] = &[
 pub struct StatePath {
     /// Absolute path in the merged tree.
     pub path: PathBuf,
-    /// Mode of the directory when it is made and the base has none.
+    /// Mode of the directory that a base without one gets.
     pub mode: u32,
     /// `reset` keeps its content unless all of it was asked for.
     pub kept_on_reset: bool,
@@ -100,26 +103,28 @@ pub fn of(profile: &ProfileFile) -> Vec<StatePath> {
             path.shared = true;
         }
     }
-    let extra = policy(profile, POLICY_STATE_PATHS).unwrap_or_default();
-    for path in extra
-        .split(',')
-        .map(str::trim)
-        .filter(|path| !path.is_empty())
-    {
+    for path in listed(policy(profile, POLICY_STATE_PATHS).unwrap_or_default()) {
         // What a user has below /home is kept with the rest of it.
         let kept_on_reset = paths
             .iter()
             .any(|above| above.kept_on_reset && Path::new(path).starts_with(&above.path));
         paths.push(StatePath {
-            path: PathBuf::from(path),
-            mode: 0o755,
             kept_on_reset,
-            shared: false,
+            ..extra(path)
         });
     }
     paths.sort_by(|a, b| a.path.cmp(&b.path));
     paths.dedup_by(|a, b| a.path == b.path);
     paths
+}
+
+fn extra(path: &str) -> StatePath {
+    StatePath {
+        path: PathBuf::from(path),
+        mode: 0o755,
+        kept_on_reset: false,
+        shared: false,
+    }
 }
 
 /// A policy's text, when the profile has it and it is one.
@@ -139,107 +144,225 @@ pub fn covers(paths: &[StatePath], relative: &Path) -> bool {
         .any(|path| relative.starts_with(path.relative()))
 }
 
-/// Checks one further state path a user asks for.
+/// The system's own directories: they live in the upper, or are no part of a profile at all.
+const SYSTEM: &[&str] = &[
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libo32",
+    "/libx32",
+    "/etc",
+    "/var/lib/dpkg",
+    "/var/lib/apt",
+    "/var/lock",
+    "/var/run",
+    "/boot",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/run",
+    "/tmp",
+    "/data",
+];
+
+/// Whether one of two paths lies in or below the other.
+fn overlap(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
+fn is_system(path: &Path) -> bool {
+    SYSTEM.iter().any(|system| overlap(Path::new(system), path))
+}
+
+/// The further state paths in a policy's text.
+fn listed(policy: &str) -> impl Iterator<Item = &str> {
+    policy
+        .split(',')
+        .map(str::trim)
+        .filter(|path| !path.is_empty())
+}
+
+/// Checks the further state paths that a user asks for, all in one text.
 ///
 /// # Errors
 ///
-/// It is not absolute and plain, or the system cannot live with it being kept out of the upper.
-pub fn check_extra(path: &str) -> Result<()> {
-    let refuse = |detail: &str| {
-        Err(Error::Setting {
-            key: POLICY_STATE_PATHS.into(),
-            detail: format!("{path}: {detail}"),
-        })
+/// One is not absolute and plain, the system cannot live with it being kept out of the upper, or it lies
+/// below or contains another state path: one of the two would then decide over what is in the other.
+pub fn check_extra(policy: &str) -> Result<()> {
+    let mut others = defaults();
+    for path in listed(policy) {
+        let parsed = Path::new(path);
+        if !parsed.is_absolute() || path.contains("//") || path.ends_with('/') {
+            return refuse(path, "an absolute path without a trailing slash is needed");
+        }
+        if parsed
+            .components()
+            .any(|part| matches!(part, Component::ParentDir | Component::CurDir))
+            || path.contains("/./")
+            || path.ends_with("/.")
+        {
+            return refuse(path, "`.` and `..` are not allowed");
+        }
+        if let Some(other) = others.iter().find(|other| overlap(&other.path, parsed)) {
+            let other = other.path.display();
+            return refuse(
+                path,
+                &format!("it overlaps {other}, which is state already"),
+            );
+        }
+        if is_system(parsed) {
+            return refuse(path, "the system's own directories cannot be state");
+        }
+        others.push(extra(path));
+    }
+    Ok(())
+}
+
+/// Checks where the further state paths of a checked text lead in the merged tree at `merged`.
+///
+/// # Errors
+///
+/// A symlink leads one to nowhere, into a directory of the system or into another state path.
+pub fn check_extra_in(merged: &Path, policy: &str) -> Result<()> {
+    let place = |path: &Path| -> Result<Option<PathBuf>> {
+        let found = confined::resolve(merged, path)?;
+        Ok(found.map(|found| from_root(merged, &found)))
     };
-    let parsed = Path::new(path);
-    if !parsed.is_absolute() || path.contains("//") || path.ends_with('/') {
-        return refuse("an absolute path without a trailing slash is needed");
+    let mut others = Vec::new();
+    for path in defaults() {
+        others.extend(place(&path.path)?);
     }
-    if parsed.components().any(|part| {
-        matches!(
-            part,
-            std::path::Component::ParentDir | std::path::Component::CurDir
-        )
-    }) {
-        return refuse("`.` and `..` are not allowed");
-    }
-    const NEVER: &[&str] = &[
-        "/usr",
-        "/etc",
-        "/var/lib/dpkg",
-        "/var/lib/apt",
-        "/boot",
-        "/proc",
-        "/sys",
-        "/dev",
-        "/run",
-        "/tmp",
-        "/data",
-    ];
-    if NEVER
-        .iter()
-        .any(|never| Path::new(never).starts_with(parsed) || parsed.starts_with(never))
-    {
-        return refuse("the system's own directories cannot be state");
+    for path in listed(policy) {
+        let Some(place) = place(Path::new(path))? else {
+            return refuse(path, "it leads nowhere in this profile");
+        };
+        let shown = place.display();
+        if is_system(&place) {
+            return refuse(
+                path,
+                &format!("it leads to {shown}, which is the system's own"),
+            );
+        }
+        if others.iter().any(|other| overlap(other, &place)) {
+            return refuse(
+                path,
+                &format!("it leads to {shown}, which is state already"),
+            );
+        }
+        others.push(place);
     }
     Ok(())
 }
 
-/// Makes and fills every state directory that does not exist yet, from the tree at `root` (the base
-/// or a merged view): services find the directories that their packages shipped.
+fn refuse(path: &str, detail: &str) -> Result<()> {
+    Err(Error::Setting {
+        key: POLICY_STATE_PATHS.into(),
+        detail: format!("{path}: {detail}"),
+    })
+}
+
+/// A path below `merged` as it is called in that tree.
+fn from_root(merged: &Path, path: &Path) -> PathBuf {
+    Path::new("/").join(path.strip_prefix(merged).unwrap_or(path))
+}
+
+/// Fills every state directory that does not exist yet from the tree at `merged` (the merged view; the base
+/// where the upper is empty): services find the directories that their packages shipped, and what was there
+/// before the path became state stays visible.
+///
+/// A path that is no directory in that tree gets none: bound over it later, an empty one would hide what a
+/// package put there meanwhile. Each appears in one step, whole and on disk, so whatever is cut or fails, no
+/// part of a copy is ever bound. Returns whether anything was made. The caller holds the pool's lock.
 ///
 /// # Errors
 ///
-/// A directory cannot be made or copied.
-pub fn seed(layout: &Layout, profile: &ProfileFile, root: &Path) -> Result<()> {
-    for path in of(profile) {
-        let target = path.source(layout, &profile.id);
-        if file::exists(&target)? {
-            continue;
+/// A directory cannot be made or copied, the disk is full.
+pub fn seed(layout: &Layout, profile: &ProfileFile, merged: &Path) -> Result<bool> {
+    let (shared, own): (Vec<_>, Vec<_>) = outermost(of(profile))
+        .into_iter()
+        .partition(|path| path.shared);
+    let mut seeded = false;
+    for (top, paths) in [(layout.state(&profile.id), own), (layout.data(), shared)] {
+        if !paths.is_empty() {
+            seeded |= seed_below(layout, &top, &paths, merged)?;
         }
-        let origin = root.join(path.relative());
-        if tree::lstat(&origin)?.is_some_and(|meta| meta.kind == tree::Kind::Directory) {
-            make_parents(&target)?;
-            copy_tree(&origin, &target)?;
-        } else {
-            make_parents(&target)?;
-            file::create_directory(&target, path.mode)?;
+    }
+    Ok(seeded)
+}
+
+/// Without those below another one, which older versions let a user set: their content is where that one's is.
+fn outermost(mut paths: Vec<StatePath>) -> Vec<StatePath> {
+    let all: Vec<PathBuf> = paths.iter().map(|path| path.path.clone()).collect();
+    paths.retain(|path| {
+        !all.iter()
+            .any(|other| *other != path.path && path.path.starts_with(other))
+    });
+    paths
+}
+
+/// [`seed`] for the paths that live below one subvolume.
+fn seed_below(layout: &Layout, top: &Path, paths: &[StatePath], merged: &Path) -> Result<bool> {
+    let store = tree::Root::open(top)?;
+    // What a seeding left that was cut short.
+    store.remove_tree(SEEDING.as_ref())?;
+    let mut wanting = Vec::new();
+    for path in paths {
+        if store.lstat(path.relative())?.is_none() {
+            wanting.extend(mount_point(merged, path)?.map(|origin| (origin, path.relative())));
         }
+    }
+    if wanting.is_empty() {
+        return Ok(false);
+    }
+    let copied = copy_in(layout, &store, &wanting);
+    // After a failure this gives back the space; what cannot be removed now is at the next seeding.
+    let removed = store.remove_tree(SEEDING.as_ref());
+    copied.and_then(|()| Ok(removed?))?;
+    Ok(true)
+}
+
+/// Copies each directory beside the places first, and gives them their names when all are on disk.
+fn copy_in(layout: &Layout, store: &tree::Root, wanting: &[(PathBuf, &Path)]) -> Result<()> {
+    let seeding = Path::new(SEEDING);
+    let copy_of = |number: usize| seeding.join(number.to_string());
+    store.create_directory(seeding, 0o700)?;
+    for (number, (origin, _)) in wanting.iter().enumerate() {
+        copy_tree(origin, &store.path().join(copy_of(number)))?;
+    }
+    btrfs::commit(layout.top())?;
+    for (number, (_, place)) in wanting.iter().enumerate() {
+        make_directories(store, place.parent().unwrap_or(Path::new("")))?;
+        store.rename(&copy_of(number), place)?;
     }
     Ok(())
 }
 
-/// Makes the missing directories above `target`; they are only containers, never seen in a profile.
-fn make_parents(target: &Path) -> Result<()> {
-    match target.parent() {
-        Some(parent) => Ok(file::create_directory_all(parent, 0o755)?),
-        None => Ok(()),
-    }
-}
-
-/// Directories below `below` (relative to the root) that an installed package of the tree at
-/// `merged` ships, relative to the root.
+/// Directories that an installed package of the tree at `merged` ships below one of `paths`, relative to the root.
 ///
 /// dpkg's lists do not tell a directory from a file; the files are those that have a checksum.
-///
-/// # Errors
-///
-/// dpkg's file lists cannot be read.
-pub fn package_directories(merged: &Path, below: &Path) -> Result<HashSet<PathBuf>> {
+fn package_directories(merged: &Path, paths: &[StatePath]) -> Result<HashSet<PathBuf>> {
     let mut found = HashSet::new();
-    let info = merged.join("var/lib/dpkg/info");
+    const INFO: &str = "var/lib/dpkg/info";
+    let info = confined::resolve(merged, INFO.as_ref())?.ok_or_else(|| {
+        let detail = "it leads nowhere".into();
+        let path = Path::new("/").join(INFO);
+        Error::PackageDatabase { path, detail }
+    })?;
     for name in file::list(&info)? {
-        if Path::new(&name)
-            .extension()
-            .is_none_or(|extension| extension != "list")
-        {
+        let list = info.join(&name);
+        if list.extension().is_none_or(|extension| extension != "list") {
             continue;
         }
-        let list = info.join(&name);
-        let shipped: Vec<PathBuf> = parse_list(&file::read(&list)?)
+        let below = |path: &Path, state: &StatePath| {
+            path != state.relative() && path.starts_with(state.relative())
+        };
+        let shipped: Vec<PathBuf> = parse_list(&file::read_limited(&list, LIST_LIMIT_BYTES)?)
             .iter()
             .filter_map(|path| Path::new(OsStr::from_bytes(path)).strip_prefix("/").ok())
-            .filter(|path| *path != below && path.starts_with(below))
+            .filter(|path| paths.iter().any(|state| below(path, state)))
             .map(Path::to_path_buf)
             .collect();
         // Hardly any package has one.
@@ -248,7 +371,7 @@ pub fn package_directories(merged: &Path, below: &Path) -> Result<HashSet<PathBu
         }
         let sums = list.with_extension("md5sums");
         let sums = match file::exists(&sums)? {
-            true => file::read(&sums)?,
+            true => file::read_limited(&sums, LIST_LIMIT_BYTES)?,
             false => Vec::new(),
         };
         let files: HashSet<&Path> = sums
@@ -271,24 +394,74 @@ fn summed(line: &[u8]) -> Option<&Path> {
     Some(Path::new(OsStr::from_bytes(path)))
 }
 
-/// Deletes what is in a state directory, except the directories in `owned` (relative to the root),
-/// which stay empty: their owner and mode are known only from themselves.
+/// Empties state directories of the staged state at `state`, and seeds them again from the merged tree.
+/// Directories that packages own stay, empty: their owner and mode are known only from themselves.
+///
+/// A path that is no directory in that tree loses its own too, and gets one as [`seed`] makes it.
 ///
 /// # Errors
 ///
-/// Something cannot be deleted.
-pub fn empty_keeping(directory: &Path, relative: &Path, owned: &HashSet<PathBuf>) -> Result<()> {
-    for name in file::list(directory)? {
-        let (path, relative) = (directory.join(&name), relative.join(&name));
-        let Some(meta) = tree::lstat(&path)? else {
+/// Something cannot be deleted or copied, dpkg's file lists cannot be read.
+pub fn renew(state: &Path, paths: &[StatePath], merged: &Path) -> Result<()> {
+    let store = tree::Root::open(state)?;
+    let owned = package_directories(merged, paths)?;
+    for path in paths {
+        let relative = path.relative();
+        if store.lstat(relative)?.map(|meta| meta.kind) != Some(tree::Kind::Directory) {
+            continue;
+        }
+        match mount_point(merged, path)? {
+            Some(origin) => {
+                empty_keeping(&store, relative, &owned)?;
+                seed_into(&origin, &state.join(relative))?;
+            }
+            None => store.remove_tree(relative)?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes the new state at `state` what a renewed `former` is: the directories that packages own, empty, and
+/// what the merged tree has. What `former` lacks is left to [`seed`].
+///
+/// # Errors
+///
+/// Something cannot be copied, dpkg's file lists cannot be read.
+pub fn renew_from(former: &Path, state: &Path, profile: &ProfileFile, merged: &Path) -> Result<()> {
+    let (former, store) = (tree::Root::open(former)?, tree::Root::open(state)?);
+    let mut paths = outermost(of(profile));
+    paths.retain(|path| !path.shared);
+    let owned = package_directories(merged, &paths)?;
+    for path in &paths {
+        let relative = path.relative();
+        let is_there = former.lstat(relative)?.map(|meta| meta.kind) == Some(tree::Kind::Directory);
+        let Some(origin) = mount_point(merged, path)?.filter(|_| is_there) else {
             continue;
         };
-        if meta.kind != tree::Kind::Directory {
-            file::remove_file(&path)?;
-        } else if owned.contains(&relative) {
-            empty_keeping(&path, &relative, owned)?;
+        make_directories(&store, relative.parent().unwrap_or(Path::new("")))?;
+        let target = state.join(relative);
+        tree::copy_tree(
+            &former.path().join(relative),
+            &target,
+            &|_| false,
+            &|below, meta| {
+                meta.kind == tree::Kind::Directory && owned.contains(&relative.join(below))
+            },
+        )?;
+        seed_into(&origin, &target)?;
+    }
+    Ok(())
+}
+
+/// Deletes what is in a directory, except the directories in `owned`, which become empty.
+fn empty_keeping(store: &tree::Root, directory: &Path, owned: &HashSet<PathBuf>) -> Result<()> {
+    for name in store.list(directory)? {
+        let path = directory.join(name);
+        let kind = store.lstat(&path)?.map(|meta| meta.kind);
+        if kind == Some(tree::Kind::Directory) && owned.contains(&path) {
+            empty_keeping(store, &path, owned)?;
         } else {
-            file::remove_tree(&path)?;
+            store.remove_tree(&path)?;
         }
     }
     Ok(())
@@ -330,24 +503,20 @@ pub fn make_missing_package_directories(
     profile: &ProfileFile,
     merged: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let mut made = Vec::new();
+    let store = tree::Root::open(&layout.state(&profile.id))?;
+    let mut paths = Vec::new();
     for path in of(profile).into_iter().filter(|path| !path.shared) {
-        let source = path.source(layout, &profile.id);
-        let mut directories: Vec<PathBuf> = package_directories(merged, path.relative())?
-            .into_iter()
-            .collect();
-        directories.sort();
-        if directories.is_empty() || !file::exists(&source)? {
-            continue;
+        // What is not seeded yet gets them with the rest.
+        if store.lstat(path.relative())?.is_some() {
+            paths.push(path);
         }
-        let state = Root::open(&source)?;
-        for directory in directories {
-            let Ok(inside) = directory.strip_prefix(path.relative()) else {
-                continue;
-            };
-            if make_directories(&state, inside)? {
-                made.push(directory);
-            }
+    }
+    let mut directories: Vec<PathBuf> = package_directories(merged, &paths)?.into_iter().collect();
+    directories.sort();
+    let mut made = Vec::new();
+    for directory in directories {
+        if make_directories(&store, &directory)? {
+            made.push(directory);
         }
     }
     Ok(made)
@@ -355,7 +524,7 @@ pub fn make_missing_package_directories(
 
 /// Makes what is missing of a directory in the tree; false when it is there, or something else is in its
 /// place: a symlink of a service would lead into the host.
-fn make_directories(state: &Root, path: &Path) -> Result<bool> {
+fn make_directories(state: &tree::Root, path: &Path) -> Result<bool> {
     let mut made = false;
     let mut at = PathBuf::new();
     for part in path.components() {
@@ -399,32 +568,51 @@ pub(crate) fn walk_error(root: &Path, error: walkdir::Error) -> Error {
 /// Binds `@data` and every state path over the merged tree at `merged`.
 ///
 /// Returns the paths whose mount point the merged tree does not have; nothing is made there, since
-/// that would be a change of the profile.
+/// that would be a change of the profile, and nothing in the state either.
 ///
 /// # Errors
 ///
 /// A state directory cannot be made or a bind fails.
 pub fn bind_all(layout: &Layout, profile: &ProfileFile, merged: &Path) -> Result<Vec<PathBuf>> {
-    // Directories for state paths that came with a newer version or a policy.
-    seed(layout, profile, merged)?;
-    let mut missing = Vec::new();
-    let data = PathBuf::from(DATA_MOUNT);
-    match mount_point(merged, &data)? {
-        Some(target) => mount::bind(&layout.data(), &target)?,
-        None => missing.push(data),
+    // State paths that came with a newer version, a policy or a package.
+    if seed(layout, profile, merged)? {
+        // Else a power cut could take away the place of what somebody writes there from now on.
+        btrfs::commit(layout.top())?;
     }
-    for path in of(profile) {
-        match mount_point(merged, &path.path)? {
-            Some(target) => mount::bind(&path.source(layout, &profile.id), &target)?,
-            None => missing.push(path.path),
+    let mut missing = Vec::new();
+    match place_in(merged, DATA_MOUNT.as_ref())? {
+        Some(target) => mount::bind(&layout.data(), &target)?,
+        None => missing.push(DATA_MOUNT.into()),
+    }
+    for path in outermost(of(profile)) {
+        let Some(target) = mount_point(merged, &path)? else {
+            missing.push(path.path);
+            continue;
+        };
+        let source = path.source(layout, &profile.id);
+        // Whoever is in a profile may put a symlink into @data, and would reach the host through it.
+        if !is_directory(&source)? {
+            let error = std::io::Error::from(std::io::ErrorKind::NotADirectory);
+            return Err(profile_sys::Error::io("bind", source, error).into());
         }
+        mount::bind(&source, &target)?;
     }
     Ok(missing)
 }
 
+/// Where a state path is mounted in the merged tree, if it can be: not where a symlink that came later leads into a
+/// directory of the system.
+fn mount_point(merged: &Path, path: &StatePath) -> Result<Option<PathBuf>> {
+    let found = place_in(merged, &path.path)?;
+    Ok(found.filter(|target| {
+        let place = from_root(merged, target);
+        place == path.path || !is_system(&place)
+    }))
+}
+
 /// The directory that `path` leads to in the merged tree. A symlink on the way means a place in that tree, not
 /// one of the host; a symlink at its end is the owner's wish to have the content elsewhere.
-fn mount_point(merged: &Path, path: &Path) -> Result<Option<PathBuf>> {
+fn place_in(merged: &Path, path: &Path) -> Result<Option<PathBuf>> {
     let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
         return Ok(None);
     };
@@ -461,11 +649,139 @@ mod tests {
             "/usr/share",
             "var/lib/x",
             "/a/../b",
+            "/a/./b",
             "/a/",
+            "/lib",
+            "/lib/modules",
+            "/lib64",
+            "/bin",
+            "/sbin/x",
+            "/var/run",
+            "/var/lock/x",
         ] {
             assert!(check_extra(path).is_err(), "{path}");
         }
-        check_extra("/var/lib/mysql").unwrap();
+        check_extra("/var/lib/mysql, /library").unwrap();
+    }
+
+    #[test]
+    fn state_paths_do_not_overlap() {
+        for policy in [
+            "/home/x",
+            "/root/.cache",
+            "/var/log",
+            "/var/cache",
+            "/opt/db,/opt/db/log",
+            "/opt/db/log,/opt/db",
+            "/opt,/opt",
+        ] {
+            let error = check_extra(policy).unwrap_err().to_string();
+            assert!(error.contains("overlaps"), "{policy}: {error}");
+        }
+        check_extra("/opt/db,/opt/db2").unwrap();
+    }
+
+    #[test]
+    fn a_symlink_does_not_make_a_system_directory_or_another_state_path_state() {
+        use std::os::unix::fs::symlink;
+
+        let merged = tempfile::tempdir().unwrap();
+        let at = |path: &str| merged.path().join(path);
+        for directory in ["etc/x", "usr/lib", "home/ann", "opt/db", "plain"] {
+            std::fs::create_dir_all(at(directory)).unwrap();
+        }
+        for (path, target) in [
+            ("settings", "/etc/x"),
+            ("opt/lib", "../usr/lib"),
+            ("people", "home"),
+            ("loop", "loop"),
+            ("same", "/opt/db"),
+        ] {
+            symlink(target, at(path)).unwrap();
+        }
+        for policy in [
+            "/settings",
+            "/opt/lib",
+            "/opt/lib/new",
+            "/people/ann",
+            "/loop",
+            "/opt/db,/same",
+        ] {
+            check_extra(policy).unwrap();
+            assert!(check_extra_in(merged.path(), policy).is_err(), "{policy}");
+        }
+        check_extra_in(merged.path(), "/opt/db,/plain,/not/there").unwrap();
+    }
+
+    #[test]
+    fn a_symlink_that_came_later_is_not_followed_into_the_system() {
+        use std::os::unix::fs::symlink;
+
+        let merged = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(merged.path().join("etc/db")).unwrap();
+        symlink("/etc", merged.path().join("opt")).unwrap();
+        assert_eq!(mount_point(merged.path(), &extra("/opt/db")).unwrap(), None);
+        let lists = defaults()
+            .into_iter()
+            .find(|path| path.path.ends_with("lists"));
+        std::fs::create_dir_all(merged.path().join("var/lib/apt/lists")).unwrap();
+        assert!(
+            mount_point(merged.path(), &lists.unwrap())
+                .unwrap()
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn renewing_follows_no_symlink_and_keeps_what_packages_own() {
+        use std::os::unix::fs::symlink;
+
+        let directory = tempfile::tempdir().unwrap();
+        let at = |path: &str| directory.path().join(path);
+        for path in [
+            "host",
+            "state/opt/db/owned",
+            "state/opt/db/made",
+            "merged/var/lib/dpkg/info",
+            "merged/opt/db/owned",
+        ] {
+            std::fs::create_dir_all(at(path)).unwrap();
+        }
+        std::fs::write(at("host/kept"), "").unwrap();
+        std::fs::write(at("state/opt/db/owned/old"), "").unwrap();
+        std::fs::write(at("merged/opt/db/new"), "").unwrap();
+        std::fs::write(
+            at("merged/var/lib/dpkg/info/db.list"),
+            "/opt\n/opt/db\n/opt/db/owned\n/opt/db/link\n",
+        )
+        .unwrap();
+        symlink(at("host"), at("state/opt/db/link")).unwrap();
+        renew(&at("state"), &[extra("/opt/db")], &at("merged")).unwrap();
+        assert_eq!(file::list(&at("state/opt/db")).unwrap(), ["new", "owned"]);
+        assert!(file::list(&at("state/opt/db/owned")).unwrap().is_empty());
+
+        // Reached through a symlink it is not the profile's own.
+        std::fs::remove_dir_all(at("state/opt")).unwrap();
+        symlink(at("host"), at("state/opt")).unwrap();
+        std::fs::create_dir(at("host/db")).unwrap();
+        std::fs::write(at("host/db/kept"), "").unwrap();
+        renew(&at("state"), &[extra("/opt/db")], &at("merged")).unwrap();
+        assert!(at("host/db/kept").exists() && at("host/kept").exists());
+    }
+
+    #[test]
+    fn a_state_path_without_a_place_loses_its_directory_when_it_is_renewed() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        std::fs::create_dir_all(state.join("opt/db/x")).unwrap();
+        std::fs::create_dir_all(directory.path().join("merged/var/lib/dpkg/info")).unwrap();
+        renew(
+            &state,
+            &[extra("/opt/db")],
+            &directory.path().join("merged"),
+        )
+        .unwrap();
+        assert!(!state.join("opt/db").exists());
     }
 
     #[test]
@@ -481,7 +797,7 @@ mod tests {
             "/.\n/opt\n/opt/app\n/opt/app/more\n",
         )
         .unwrap();
-        let found = package_directories(merged.path(), Path::new("opt")).unwrap();
+        let found = package_directories(merged.path(), &[extra("/opt")]).unwrap();
         let expected = ["opt/app", "opt/app/empty", "opt/app/more"].map(PathBuf::from);
         assert_eq!(found, HashSet::from(expected));
     }
@@ -493,7 +809,7 @@ mod tests {
         let (state, host) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         symlink(host.path(), state.path().join("link")).unwrap();
         std::fs::write(state.path().join("file"), "").unwrap();
-        let root = Root::open(state.path()).unwrap();
+        let root = tree::Root::open(state.path()).unwrap();
         let make = |path: &str| make_directories(&root, Path::new(path)).unwrap();
         assert!(!make("link/below") && !make("file/below"));
         assert!(make("a/b") && !make("a/b") && make("a/c"));
@@ -511,7 +827,7 @@ mod tests {
         std::fs::create_dir(at("data")).unwrap();
         symlink("/opt/var", at("var")).unwrap();
         symlink("/data", at("srv")).unwrap();
-        let found = |path: &str| mount_point(merged.path(), Path::new(path)).unwrap();
+        let found = |path: &str| place_in(merged.path(), Path::new(path)).unwrap();
         assert_eq!(found("/var/log"), Some(at("opt/var/log")));
         assert_eq!(found("/data"), Some(at("data")));
         assert_eq!(found("/srv"), None);

@@ -7,13 +7,14 @@ use profile_db::journal::{
 use profile_db::model::{Kind, ProfileId, ProfileName, Time, TransactionNumber};
 use profile_sys::file;
 
-use super::{read, require_name_free, write_file};
+use super::{base_for, read, require_name_free, write_file};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::operation::{self, Ending, Intent};
 use crate::pool::Pool;
 use crate::replacement::{self, STAGED_PROFILE, STAGED_STATE};
 use crate::transaction::reserve;
+use crate::view::View;
 use crate::{in_use, recover, state_paths};
 
 /// Gives a profile another name. Only the name in profile.json changes, so this is allowed while
@@ -57,6 +58,12 @@ pub fn set(
     let _lock = pool.lock()?;
     let mut profile = read(pool, id)?;
     apply(&mut profile, key, value)?;
+    if key == state_paths::POLICY_STATE_PATHS && !value.is_empty() {
+        let (base, _) = base_for(pool, &profile)?;
+        let view = View::read_only(pool, &pool.layout().profile(id), &base)?;
+        state_paths::check_extra_in(view.path(), value)?;
+        view.close()?;
+    }
     profile.check().map_err(|error| Error::Setting {
         key: key.to_owned(),
         detail: error.to_string(),
@@ -86,13 +93,7 @@ fn apply(profile: &mut ProfileFile, key: &str, value: &str) -> Result<()> {
             }
         }
         state_paths::POLICY_STATE_PATHS => {
-            for path in value
-                .split(',')
-                .map(str::trim)
-                .filter(|path| !path.is_empty())
-            {
-                state_paths::check_extra(path)?;
-            }
+            state_paths::check_extra(value)?;
         }
         _ => {
             return refuse(

@@ -24,6 +24,7 @@ use crate::pool::Pool;
 use crate::replacement::{STAGED_PROFILE, STAGED_STATE};
 use crate::staging::Staging;
 use crate::transaction::reserve;
+use crate::view::View;
 use crate::{base, identity, state_paths};
 
 /// What `create` is asked for.
@@ -79,7 +80,7 @@ pub fn create(pool: &Pool, request: &CreateProfile, actor: &Actor, now: Time) ->
     let plan = Plan {
         profile,
         from: pool.layout().template(),
-        state: None,
+        state: State::New { former: None },
         base: base_path,
         kind: TransactionKind::Create,
     };
@@ -118,7 +119,12 @@ pub fn clone(
     let plan = Plan {
         profile,
         from: layout.profile(&source.id),
-        state: with_state.then(|| layout.state(&source.id)),
+        state: match with_state {
+            true => State::Snapshot(layout.state(&source.id)),
+            false => State::New {
+                former: Some(layout.state(&source.id)),
+            },
+        },
         base: base_path,
         kind: TransactionKind::Clone,
     };
@@ -149,10 +155,17 @@ struct Plan {
     profile: ProfileFile,
     /// The subvolume whose snapshot becomes the profile.
     from: PathBuf,
-    /// The state whose snapshot becomes the profile's; seeded from the base when absent.
-    state: Option<PathBuf>,
+    state: State,
     base: PathBuf,
     kind: TransactionKind,
+}
+
+/// Where a profile's state comes from.
+enum State {
+    /// A snapshot of this one.
+    Snapshot(PathBuf),
+    /// Seeded from the merged tree, with the directories that packages own as `former` has them.
+    New { former: Option<PathBuf> },
 }
 
 fn make(pool: &Pool, plan: Plan, actor: &Actor, now: Time) -> Result<Made> {
@@ -220,11 +233,21 @@ fn place(pool: &Pool, plan: &Plan, staging: &Staging) -> Result<()> {
     drop_guard_stub(&staged)?;
     btrfs::snapshot(&staged, &layout.snapshot(id, SnapshotName::Origin), true)?;
     match &plan.state {
-        Some(from) => btrfs::snapshot(from, &staged_state, false)?,
-        None => btrfs::create_subvolume(&staged_state)?,
+        State::Snapshot(from) => {
+            btrfs::snapshot(from, &staged_state, false)?;
+            file::rename_no_replace(&staged_state, &layout.state(id))?;
+        }
+        State::New { former } => {
+            btrfs::create_subvolume(&staged_state)?;
+            let view = View::read_only(pool, &staged, &plan.base)?;
+            if let Some(former) = former {
+                state_paths::renew_from(former, &staged_state, &plan.profile, view.path())?;
+            }
+            file::rename_no_replace(&staged_state, &layout.state(id))?;
+            state_paths::seed(layout, &plan.profile, view.path())?;
+            view.close()?;
+        }
     }
-    file::rename_no_replace(&staged_state, &layout.state(id))?;
-    state_paths::seed(layout, &plan.profile, &plan.base)?;
     set_guard(&staged)?;
     pool.commit()?;
     file::rename_no_replace(&staged, &layout.profile(id))?;

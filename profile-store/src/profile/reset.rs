@@ -118,17 +118,7 @@ fn stage(
 /// Empties a state subvolume that is not in use, and seeds it again from the merged tree; what is
 /// kept on reset stays, and directories that packages own stay as empty directories.
 fn empty_state(profile: &ProfileFile, state: &Path, merged: &Path, all: bool) -> Result<()> {
-    for path in state_paths::of(profile) {
-        if path.shared || (path.kept_on_reset && !all) {
-            continue;
-        }
-        let directory = state.join(path.relative());
-        if !file::exists(&directory)? {
-            continue;
-        }
-        let owned = state_paths::package_directories(merged, path.relative())?;
-        state_paths::empty_keeping(&directory, path.relative(), &owned)?;
-        state_paths::seed_into(&merged.join(path.relative()), &directory)?;
-    }
-    Ok(())
+    let mut paths = state_paths::of(profile);
+    paths.retain(|path| !path.shared && (all || !path.kept_on_reset));
+    state_paths::renew(state, &paths, merged)
 }
