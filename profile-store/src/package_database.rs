@@ -1,4 +1,5 @@
-//! Reading dpkg's and apt's databases from any root: a base, a view, the merged tree.
+//! Reading dpkg's and apt's databases from any root: a base, a view, the merged tree. Symlinks in it mean places
+//! in it, never one of the host.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +7,7 @@ use conffile_diff::dpkg::changes::Side;
 use conffile_diff::dpkg::{AutoMarks, Status};
 use profile_sys::file;
 
+use crate::enter::confined;
 use crate::error::{Error, Result};
 
 /// Largest database file that is read, in bytes: ten times what the largest installations have.
@@ -28,10 +30,10 @@ impl PackageDatabase {
     ///
     /// A file cannot be read or does not parse.
     pub fn read(root: &Path) -> Result<Self> {
-        let status_path = root.join(DPKG).join("status");
+        let status_path = place(root, &Path::new(DPKG).join("status"))?;
         let bytes = read_optional(&status_path)?;
         let status = Status::parse(&bytes).map_err(|error| unreadable(&status_path, &error))?;
-        let auto_path = root.join("var/lib/apt/extended_states");
+        let auto_path = place(root, "var/lib/apt/extended_states".as_ref())?;
         let auto = AutoMarks::parse(&read_optional(&auto_path)?)
             .map_err(|error| unreadable(&auto_path, &error))?;
         Ok(Self {
@@ -68,7 +70,7 @@ impl PackageDatabase {
 /// The directory cannot be read.
 pub fn info_files(root: &Path) -> Result<Vec<(conffile_diff::dpkg::info::InfoName, PathBuf)>> {
     use std::os::unix::ffi::OsStrExt;
-    let directory = root.join(DPKG).join("info");
+    let directory = place(root, &Path::new(DPKG).join("info"))?;
     if !file::exists(&directory)? {
         return Ok(Vec::new());
     }
@@ -79,6 +81,11 @@ pub fn info_files(root: &Path) -> Result<Vec<(conffile_diff::dpkg::info::InfoNam
             Some((parsed, directory.join(name)))
         })
         .collect())
+}
+
+fn place(root: &Path, path: &Path) -> Result<PathBuf> {
+    let found = confined::resolve(root, path)?;
+    found.ok_or_else(|| unreadable(&Path::new("/").join(path), &"it leads nowhere"))
 }
 
 /// The bytes of a file, or none when it is missing.
@@ -94,5 +101,29 @@ fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::PackageDatabase {
         path: path.to_path_buf(),
         detail: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_database_of_the_host_is_not_taken_for_the_trees() {
+        let (root, host) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let text = "Package: x\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n";
+        std::fs::write(host.path().join("status"), text).unwrap();
+        std::fs::create_dir_all(root.path().join("var/lib")).unwrap();
+        symlink(host.path(), root.path().join(DPKG)).unwrap();
+        let found = PackageDatabase::read(root.path()).unwrap();
+        assert!(found.status().packages().is_empty());
+        // Where the link leads in the tree, it is its own.
+        let inside = root.path().join(host.path().strip_prefix("/").unwrap());
+        std::fs::create_dir_all(&inside).unwrap();
+        std::fs::write(inside.join("status"), text).unwrap();
+        let found = PackageDatabase::read(root.path()).unwrap();
+        assert_eq!(found.status().packages().len(), 1);
     }
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tarfile
 
 from lib import expect, toy
@@ -142,6 +143,36 @@ def test_a_tar_cannot_write_outside_the_base(t):
         expect.that(not os.path.lexists(path), f"{path} was written")
     with pool.top() as top:
         expect.equal(run("find", top, "-name", "escaped", "-not", "-path", "*/@base/v2/*").text, "")
+
+
+def test_symlinks_of_a_base_lead_nowhere_on_the_host(t):
+    """What we write into a base after it was unpacked follows its links inside of it."""
+    pool = t.pool("toy")
+    root, host = _root(t), t.path("host")
+    directories = []
+    for name in ("etc", "usr/sbin", "var/cache", "var/lib/libvirt", "srv"):
+        os.makedirs(f"{host}/{name}")
+        directories.append(f"{host}/{name}")
+        if os.path.isdir(f"{root}/{name}"):
+            shutil.rmtree(f"{root}/{name}")
+        os.makedirs(os.path.dirname(f"{root}/{name}"), exist_ok=True)
+        os.symlink(f"{host}/{name}", f"{root}/{name}")
+    run_ok("tar", "-C", root, "-cf", t.path("links.tar"), ".")
+    pool.ok("base", "add", "v2", "--from-tar", t.path("links.tar"))
+    for directory in directories:
+        expect.equal(os.listdir(directory), [], f"{directory} of the host")
+    with pool.top() as top:
+        expect.that(os.path.isdir(f"{top}/@base/v2{host}/var/cache/apt"), "not made where the link leads in the base")
+    pool.ok("create", "linked", "--base", "v2")
+
+
+def test_databases_that_only_the_host_has_are_not_read(t):
+    pool = t.pool("toy")
+    root = _root(t)
+    os.rename(f"{root}/var/lib/dpkg", t.path("dpkg"))
+    os.symlink(t.path("dpkg"), f"{root}/var/lib/dpkg")
+    expect.contains(expect.status(pool.fp("base", "add", "v2", "--from-directory", root), 1).error["message"],
+                    "var/lib/dpkg/status is missing")
 
 
 def test_something_that_is_no_debian_root_is_refused(t):
