@@ -151,12 +151,41 @@ fn promote(
     btrfs::commit(layout.top())?;
     let place = layout.base(&base.version);
     file::rename_no_replace(staged, &place)?;
-    // Not before: the kernel does not move a read-only subvolume to another directory.
-    btrfs::set_read_only(&place, true)?;
-    if request.make_current || !file::exists(&layout.current_base())? {
-        set_current(pool, &base.version)?;
+    let finished = (|| {
+        // Not before: the kernel does not move a read-only subvolume to another directory.
+        btrfs::set_read_only(&place, true)?;
+        if request.make_current || current(pool)?.is_none() {
+            set_current(pool, &base.version)?;
+        }
+        Ok(())
+    })();
+    if let Err(error) = finished {
+        return Err(match take_back(pool, staged, &base.version) {
+            Ok(()) => error,
+            Err(rollback) => Error::RollbackFailed {
+                failed: Box::new(error),
+                rollback: Box::new(rollback),
+            },
+        });
     }
     pool.commit()
+        .map_err(|error| interrupted("adding", &base.version, error))
+}
+
+/// Takes a base's name away that it has just got; the default base is still the former one.
+fn take_back(pool: &Pool, staged: &std::path::Path, version: &BaseVersion) -> Result<()> {
+    let place = pool.layout().base(version);
+    btrfs::set_read_only(&place, false)?;
+    file::rename_no_replace(&place, staged)?;
+    Ok(file::remove_file(&pool.layout().base_file(version))?)
+}
+
+/// A failure after the step that decides: what is left to do is `recover`'s.
+fn interrupted(what: &str, version: &BaseVersion, error: Error) -> Error {
+    Error::Interrupted {
+        what: format!("{what} the base '{version}'"),
+        source: Box::new(error),
+    }
 }
 
 fn set_current(pool: &Pool, version: &BaseVersion) -> Result<()> {
@@ -174,7 +203,7 @@ fn particulars(source: &Source) -> BTreeMap<String, serde_json::Value> {
         .collect()
 }
 
-/// The default base of new profiles.
+/// The default base of new profiles. One that is gone is none: its removal was cut short.
 ///
 /// # Errors
 ///
@@ -185,7 +214,10 @@ pub fn current(pool: &Pool) -> Result<Option<BaseVersion>> {
         return Ok(None);
     }
     let target = file::read_link(&link)?;
-    Ok(target.to_str().and_then(|text| text.parse().ok()))
+    match target.to_str().and_then(|text| text.parse().ok()) {
+        Some(version) if file::exists(&pool.layout().base(&version))? => Ok(Some(version)),
+        _ => Ok(None),
+    }
 }
 
 /// Reads one base's file.
@@ -321,7 +353,8 @@ pub fn verify(
 ///
 /// # Errors
 ///
-/// There is no such base, or something still needs it.
+/// There is no such base, or something still needs it; [`Error::Interrupted`] when it has lost its name and the
+/// rest could not be deleted.
 pub fn remove(pool: &Pool, version: &BaseVersion) -> Result<()> {
     let _lock = pool.lock()?;
     let layout = pool.layout();
@@ -337,18 +370,34 @@ pub fn remove(pool: &Pool, version: &BaseVersion) -> Result<()> {
             by,
         });
     }
-    if current(pool)?.as_ref() == Some(version) {
-        file::remove_file(&layout.current_base())?;
-    }
+    let was_current = current(pool)?.as_ref() == Some(version);
     // The name goes first and in one step: a base is either whole under its name or not there.
     let staging = Staging::begin(pool)?;
+    let (place, staged) = (layout.base(version), staging.part(STAGED));
     // The kernel does not move a read-only subvolume to another directory; cut here, `recover` seals it.
-    btrfs::set_read_only(&layout.base(version), false)?;
-    file::rename_no_replace(&layout.base(version), &staging.part(STAGED))?;
-    pool.commit()?;
-    let base_file = layout.base_file(version);
-    if file::exists(&base_file)? {
-        file::remove_file(&base_file)?;
+    btrfs::set_read_only(&place, false)?;
+    if let Err(error) = file::rename_no_replace(&place, &staged) {
+        return Err(match btrfs::set_read_only(&place, true) {
+            Ok(()) => {
+                staging.discard_or_leave();
+                error.into()
+            }
+            Err(rollback) => Error::RollbackFailed {
+                failed: Box::new(error.into()),
+                rollback: Box::new(rollback.into()),
+            },
+        });
     }
-    staging.discard()
+    let removed = (|| {
+        pool.commit()?;
+        if was_current {
+            file::remove_file(&layout.current_base())?;
+        }
+        let base_file = layout.base_file(version);
+        if file::exists(&base_file)? {
+            file::remove_file(&base_file)?;
+        }
+        staging.discard()
+    })();
+    removed.map_err(|error| interrupted("removing", version, error))
 }

@@ -5,7 +5,7 @@ import os
 import shutil
 import tarfile
 
-from lib import expect, toy
+from lib import crash, expect, toy
 from lib.process import run, run_ok
 from oracle import tree
 
@@ -173,6 +173,34 @@ def test_databases_that_only_the_host_has_are_not_read(t):
     os.symlink(t.path("dpkg"), f"{root}/var/lib/dpkg")
     expect.contains(expect.status(pool.fp("base", "add", "v2", "--from-directory", root), 1).error["message"],
                     "var/lib/dpkg/status is missing")
+
+
+def test_a_failure_after_the_name_was_given_or_taken_is_told_as_such(t):
+    pool = t.pool("toy")
+    add = ("base", "add", "v2", "--current", "--from-directory", _root(t))
+    remove = ("--yes", "base", "remove", "v2")
+    with_v2 = pool.copy("v2.img")
+    with_v2.ok(*add)
+    for start, args, place in ((pool, add, "@base/v2"), (with_v2, remove, "/base")):
+        done = start.copy("done.img")
+        points = crash.effects(done, *args)
+        os.unlink(done.image)
+        named = next(number for number, name, path in points if name == "rename" and path.endswith(place))
+        old = crash.world(start)
+        for number, name, _ in [point for point in points if point[0] > named]:
+            copy = start.copy("full.img")
+            answer = copy.fp(*args, env={"FLIPPER_FAULT_AT": str(number), "FLIPPER_FAULT_ACTION": "enospc"})
+            where = f"{args[-2]}: no space at effect {number}, {name}"
+            expect.that(answer.status in (0, 1, 4), f"{where}\n{answer}")
+            if answer.status == 1:
+                expect.equal(crash.difference(old, crash.world(copy)), None, f"{where}: 1 says nothing changed")
+                current = [b["version"] for b in copy.ok("base", "list")["bases"] if b["current"]]
+                expect.equal(current, [b["version"] for b in start.ok("base", "list")["bases"] if b["current"]], where)
+            else:
+                expect.status(copy.fp("recover"), 0)
+                expect.status(copy.fp("pool", "check"), 0)
+                expect.that(copy.ok("pool", "info")["current_base"] in (None, "v1", "v2"), where)
+            os.unlink(copy.image)
 
 
 def test_something_that_is_no_debian_root_is_refused(t):
