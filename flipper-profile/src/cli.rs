@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use profile_db::pool_file::{INODE_FLOOR_DEFAULT, INODE_FLOOR_MAX};
 
 use crate::output::units::parse_size;
 
@@ -193,7 +194,7 @@ pub struct PoolCreate {
     /// Lowest inode number of files in profiles
     ///
     /// Every base must stay below it. Only pools for tests need another one than the default.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1 << 20, value_parser = clap::value_parser!(u64).range(1024..=1 << 40))]
+    #[arg(long, value_name = "NUMBER", default_value_t = INODE_FLOOR_DEFAULT, value_parser = clap::value_parser!(u64).range(1024..=INODE_FLOOR_MAX))]
     pub inode_floor: u64,
     /// Label of the filesystem
     #[arg(long, default_value = "flipper-profile")]

@@ -93,3 +93,12 @@ fn no_verb_has_a_dash_in_it() {
     }
     check(&Cli::command());
 }
+
+#[test]
+fn an_inode_floor_that_no_pool_may_have_is_refused() {
+    let create = |floor: u64| parse(&format!("pool create x.img --inode-floor {floor}"));
+    assert!(create((1 << 32) - 1).is_ok());
+    for floor in [1 << 32, 1 << 40, 256] {
+        assert!(create(floor).is_err(), "{floor}");
+    }
+}

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::file_error::{self, FileError};
 use crate::format::{Format, FormatError, Known};
-use crate::model::{BaseVersion, Time};
+use crate::model::Time;
 
 /// The largest pool.json accepted, in bytes.
 pub const SIZE_MAX: usize = 64 * 1024;
@@ -14,6 +14,11 @@ pub const SIZE_MAX: usize = 64 * 1024;
 /// The inode floor of a new pool: a profile's own files are numbered from here,
 /// every base stays below.
 pub const INODE_FLOOR_DEFAULT: u64 = 1 << 20;
+
+/// The least inode floor: below it there is no room for any base.
+pub const INODE_FLOOR_MIN: u64 = 257;
+/// The largest inode floor: above it programs without large-file support get EOVERFLOW.
+pub const INODE_FLOOR_MAX: u64 = (1 << 32) - 1;
 
 /// The content of `pool.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,10 +34,7 @@ pub struct PoolFile {
     pub created: Time,
     /// Inode numbers of profiles start here (see the design, "Inode floor").
     pub inode_floor: u64,
-    /// The base that new profiles get.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default_base: Option<BaseVersion>,
-    /// Fields of newer versions, kept as they are.
+    /// Fields of newer versions, and of older ones (`default_base`), kept as they are.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
@@ -54,7 +56,6 @@ impl PoolFile {
             filesystem,
             created,
             inode_floor,
-            default_base: None,
             unknown: Map::new(),
         }
     }
@@ -62,9 +63,7 @@ impl PoolFile {
     /// Parses the content of a pool.json.
     pub fn parse(bytes: &[u8]) -> Result<Self, FileError> {
         let file: Self = file_error::parse(&Self::KNOWN, SIZE_MAX, bytes)?;
-        // Below 257 there is no room for any base; above 2^32 programs without
-        // large-file support get EOVERFLOW.
-        if !(257..1 << 32).contains(&file.inode_floor) {
+        if !(INODE_FLOOR_MIN..=INODE_FLOOR_MAX).contains(&file.inode_floor) {
             return Err(FileError::Wrong {
                 what: Self::KNOWN.what,
                 detail: format!("inode_floor {} is not in 257..2^32", file.inode_floor),

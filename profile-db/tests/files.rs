@@ -77,17 +77,15 @@ fn pool_files() -> impl Strategy<Value = PoolFile> {
         uuids(),
         times(),
         257..1_u64 << 32,
-        option::of(versions()),
         unknown(),
     )
         .prop_map(
-            |(format, id, filesystem, created, inode_floor, default_base, unknown)| PoolFile {
+            |(format, id, filesystem, created, inode_floor, unknown)| PoolFile {
                 format,
                 id,
                 filesystem,
                 created,
                 inode_floor,
-                default_base,
                 unknown,
             },
         )

@@ -42,15 +42,15 @@ fn hash() -> TreeHash {
 }
 
 fn pool() -> PoolFile {
-    PoolFile {
-        default_base: Some("13.2".parse().unwrap()),
-        ..PoolFile::new(
-            Uuid::from_u128(0x11112222_3333_4444_8555_666677778888),
-            Uuid::from_u128(0xaaaabbbb_cccc_4ddd_8eee_ffff00001111),
-            time("2026-11-21T08:48:00.123Z"),
-            1 << 20,
-        )
-    }
+    let mut pool = PoolFile::new(
+        Uuid::from_u128(0x11112222_3333_4444_8555_666677778888),
+        Uuid::from_u128(0xaaaabbbb_cccc_4ddd_8eee_ffff00001111),
+        time("2026-11-21T08:48:00.123Z"),
+        1 << 20,
+    );
+    // No version ever wrote or read it; a file that has it keeps it.
+    pool.unknown.insert("default_base".into(), "13.2".into());
+    pool
 }
 
 #[test]
