@@ -1,7 +1,6 @@
 //! Files and directories, with the durability of each operation stated.
 //!
-//! Nothing but [`write_atomic`], [`write_new`], [`append_durable`] and the `fsync_*` functions promises that its
-//! effect survives a power cut; renames and removals do after [`fsync_directory`] of their parent (or
+//! Nothing but [`write_atomic`], [`write_new`] and [`fsync_directory`] promises that its effect survives a power cut; renames and removals do after [`fsync_directory`] of their parent (or
 //! [`crate::btrfs::commit`], or [`sync_filesystem`]).
 
 mod directory;
@@ -13,15 +12,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-pub use directory::{
-    create_directory, create_directory_all, list, remove_directory, remove_tree,
-    temporary_directory,
-};
-pub use names::{
-    exchange, hard_link, remove_file, rename, rename_no_replace, replace_symlink, symlink,
-};
+pub use directory::{create_directory, create_directory_all, list, remove_directory, remove_tree};
+pub use names::{exchange, remove_file, rename, rename_no_replace, replace_symlink, symlink};
 pub(crate) use write::beside;
-pub use write::{allocate, append_durable, set_mode, truncate, write_atomic, write_new};
+pub use write::{allocate, set_mode, truncate, write_atomic, write_new};
 
 use crate::{Error, Result, fault};
 
@@ -104,14 +98,6 @@ fn is_absent(error: &io::Error) -> bool {
 /// When the directory cannot be opened or the disk refuses.
 pub fn fsync_directory(path: &Path) -> Result<()> {
     fsync_with("sync directory", path, libc::O_DIRECTORY)
-}
-
-/// Writes a file's content and attributes to disk.
-///
-/// # Errors
-/// When the file cannot be opened or the disk refuses.
-pub fn fsync_file(path: &Path) -> Result<()> {
-    fsync_with("sync file", path, libc::O_NOFOLLOW)
 }
 
 fn fsync_with(verb: &'static str, path: &Path, flags: i32) -> Result<()> {

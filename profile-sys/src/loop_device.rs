@@ -71,29 +71,6 @@ pub fn attached(image: &Path) -> Result<Option<PathBuf>> {
     Ok(find(image, false, &|info| is_of(info, &meta))?.map(|found| found.device))
 }
 
-/// The image behind a loop device, by the path the kernel knows it by; `None` for any other device.
-///
-/// # Errors
-/// When the device cannot be examined.
-pub fn backing_file(device: &Path) -> Result<Option<PathBuf>> {
-    let Some(name) = device.file_name() else {
-        return Ok(None);
-    };
-    let path = Path::new("/sys/block").join(name).join("loop/backing_file");
-    match std::fs::read(&path) {
-        Ok(mut text) => {
-            if text.last() == Some(&b'\n') {
-                text.pop();
-            }
-            Ok(Some(PathBuf::from(std::ffi::OsString::from(
-                <std::ffi::OsStr as OsStrExt>::from_bytes(&text),
-            ))))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("read", path, error)),
-    }
-}
-
 fn open_device(path: &Path, write: bool) -> io::Result<File> {
     OpenOptions::new()
         .read(true)

@@ -59,15 +59,6 @@ pub fn mount_pool(device: &Path, target: &Path) -> Result<()> {
     mount_device(device, target, "btrfs", "subvolid=5", MsFlags::MS_NOATIME)
 }
 
-/// [`mount_pool`], but refusing writes: for looking at a pool that must not be touched.
-///
-/// # Errors
-/// As [`mount_pool`]; EBUSY when it is mounted writable elsewhere by an old kernel.
-pub fn mount_pool_read_only(device: &Path, target: &Path) -> Result<()> {
-    let flags = MsFlags::MS_NOATIME | MsFlags::MS_RDONLY;
-    mount_device(device, target, "btrfs", "subvolid=5", flags)
-}
-
 fn mount_device(
     device: &Path,
     target: &Path,
@@ -98,15 +89,6 @@ pub fn bind_recursive_slave(from: &Path, to: &Path) -> Result<()> {
     bind_with(from, to, MsFlags::MS_BIND | MsFlags::MS_REC)?;
     mount(NONE, to, NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE)
         .map_err(|error| Error::io("make a slave of", to, error))
-}
-
-/// Makes `from` appear at `to`, where it cannot be written.
-///
-/// # Errors
-/// As [`bind`]. When the second step, forbidding writes, fails, nothing stays mounted.
-pub fn bind_read_only(from: &Path, to: &Path) -> Result<()> {
-    bind_with(from, to, MsFlags::MS_BIND)?;
-    make_read_only(to).map_err(|cause| rolled_back(cause, to))
 }
 
 fn bind_with(from: &Path, to: &Path, flags: MsFlags) -> Result<()> {
@@ -181,20 +163,6 @@ pub fn sysfs(target: &Path) -> Result<()> {
     virtual_filesystem("sysfs", target, "", hardened())
 }
 
-/// Mounts a new instance of devpts, with a ptmx of its own.
-///
-/// # Errors
-/// ENOENT, EPERM.
-pub fn devpts(target: &Path) -> Result<()> {
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-    virtual_filesystem(
-        "devpts",
-        target,
-        "newinstance,ptmxmode=0666,mode=0620,gid=5",
-        flags,
-    )
-}
-
 fn hardened() -> MsFlags {
     MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC
 }
@@ -227,18 +195,6 @@ fn unmount_with(target: &Path, flags: MntFlags) -> Result<()> {
     const VERB: &str = "unmount";
     fault::point(VERB, target)?;
     umount2(target, flags).map_err(|error| Error::io(VERB, target, error))
-}
-
-/// Whether something is mounted on `path` itself.
-///
-/// # Errors
-/// When /proc/self/mountinfo cannot be read, or the path not be resolved.
-pub fn is_mount_point(path: &Path) -> Result<bool> {
-    let resolved =
-        std::fs::canonicalize(path).map_err(|error| Error::io("resolve", path, error))?;
-    Ok(crate::mountinfo::read_own()?
-        .iter()
-        .any(|mount| mount.mount_point == resolved))
 }
 
 /// Whether two paths lie on one filesystem in overlayfs's eyes: the same btrfs, whatever the subvolumes.

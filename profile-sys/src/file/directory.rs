@@ -5,7 +5,7 @@ use std::fs::{DirBuilder, File};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
@@ -53,17 +53,6 @@ pub fn create_directory_all(path: &Path, mode: u32) -> Result<()> {
         Err(error) if error.is_already_there() && path.is_dir() => Ok(()),
         outcome => outcome,
     }
-}
-
-/// Makes a new directory, mode 0700, in `parent`, its name beginning with `prefix`.
-///
-/// # Errors
-/// When `parent` is missing or may not be written.
-pub fn temporary_directory(parent: &Path, prefix: &str) -> Result<PathBuf> {
-    const VERB: &str = "create directory in";
-    fault::point(VERB, parent)?;
-    nix::unistd::mkdtemp(&parent.join(format!("{prefix}XXXXXX")))
-        .map_err(|error| Error::io(VERB, parent, error))
 }
 
 /// The names in a directory, sorted by their bytes; without `.` and `..`.

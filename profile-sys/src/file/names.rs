@@ -65,16 +65,6 @@ pub fn replace_symlink(target: &Path, path: &Path) -> Result<()> {
     })
 }
 
-/// Gives the file `existing` (a symlink itself, not its target) a second name.
-///
-/// # Errors
-/// EEXIST when the name is taken, EXDEV across filesystems and subvolumes.
-pub fn hard_link(existing: &Path, path: &Path) -> Result<()> {
-    const VERB: &str = "hard link";
-    fault::point(VERB, path)?;
-    std::fs::hard_link(existing, path).map_err(|error| Error::io_two(VERB, existing, path, error))
-}
-
 /// Removes a name of anything but a directory.
 ///
 /// # Errors

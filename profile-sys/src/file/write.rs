@@ -96,40 +96,6 @@ fn create_with(place: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<()>
     })
 }
 
-/// Appends to a file, made with mode 0600 when missing; durable when this returns. A power cut may leave a
-/// part of `bytes` at the end: readers of such a file ignore an unfinished last line.
-///
-/// # Errors
-/// On failure the file is cut back to its former length.
-pub fn append_durable(path: &Path, bytes: &[u8]) -> Result<()> {
-    const VERB: &str = "append to";
-    fault::point(VERB, path)?;
-    let failed = |error| Error::io(VERB, path, error);
-    let existed = super::exists(path)?;
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-        .open(path)
-        .map_err(failed)?;
-    let before = file.metadata().map_err(failed)?.len();
-    if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_data()) {
-        return Err(match file.set_len(before) {
-            Ok(()) => failed(error),
-            Err(second) => Error::RollbackFailed {
-                cause: Box::new(failed(error)),
-                rollback: Box::new(Error::io("truncate", path, second)),
-            },
-        });
-    }
-    if existed {
-        Ok(())
-    } else {
-        fsync_directory(parent_of(VERB, path)?)
-    }
-}
-
 /// Gives a file, made with mode 0600 when missing, `bytes` of disk space of its own: a reserve that comes back when
 /// the file goes. Durable when this returns.
 ///

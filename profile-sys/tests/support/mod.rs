@@ -16,6 +16,13 @@ pub fn require_root() {
     );
 }
 
+/// Whether something is mounted on `path` itself.
+pub fn is_mount_point(path: &Path) -> bool {
+    let resolved = path.canonicalize().expect("path");
+    let mounts = profile_sys::mountinfo::read_own().expect("mountinfo");
+    mounts.iter().any(|mount| mount.mount_point == resolved)
+}
+
 /// A mounted pool. Dropping it unmounts it; the device clears itself, the image goes with its directory.
 /// `NO_TEST_CLEAN_UP=1` keeps image and directory.
 #[derive(Debug)]
