@@ -269,9 +269,8 @@ fn from_root(merged: &Path, path: &Path) -> PathBuf {
     Path::new("/").join(path.strip_prefix(merged).unwrap_or(path))
 }
 
-/// Fills every state directory that does not exist yet from the tree at `merged` (the merged view; the base
-/// where the upper is empty): services find the directories that their packages shipped, and what was there
-/// before the path became state stays visible.
+/// Fills every state directory that does not exist yet from the merged tree: services find the directories
+/// that their packages shipped, and what was there before the path became state stays visible.
 ///
 /// A path that is no directory in that tree gets none: bound over it later, an empty one would hide what a
 /// package put there meanwhile. Each appears in one step, whole and on disk, so whatever is cut or fails, no
@@ -421,36 +420,58 @@ pub fn renew(state: &Path, paths: &[StatePath], merged: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes the new state at `state` what a renewed `former` is: the directories that packages own, empty, and
-/// what the merged tree has. What `former` lacks is left to [`seed`].
+/// Fills the new state at `state`, which nobody sees yet, from the merged tree. With `former`, the state of the
+/// profile that it is a clone of, it also gets the directories of that one that packages own, empty.
 ///
 /// # Errors
 ///
 /// Something cannot be copied, dpkg's file lists cannot be read.
-pub fn renew_from(former: &Path, state: &Path, profile: &ProfileFile, merged: &Path) -> Result<()> {
-    let (former, store) = (tree::Root::open(former)?, tree::Root::open(state)?);
+pub fn fill_new(
+    state: &Path,
+    former: Option<&Path>,
+    profile: &ProfileFile,
+    merged: &Path,
+) -> Result<()> {
     let mut paths = outermost(of(profile));
     paths.retain(|path| !path.shared);
-    let owned = package_directories(merged, &paths)?;
+    let former = match former {
+        Some(former) => Some((
+            tree::Root::open(former)?,
+            package_directories(merged, &paths)?,
+        )),
+        None => None,
+    };
     for path in &paths {
         let relative = path.relative();
-        let is_there = former.lstat(relative)?.map(|meta| meta.kind) == Some(tree::Kind::Directory);
-        let Some(origin) = mount_point(merged, path)?.filter(|_| is_there) else {
+        let Some(origin) = mount_point(merged, path)? else {
             continue;
         };
-        make_directories(&store, relative.parent().unwrap_or(Path::new("")))?;
         let target = state.join(relative);
-        tree::copy_tree(
-            &former.path().join(relative),
-            &target,
-            &|_| false,
-            &|below, meta| {
+        make_parents(&target)?;
+        let Some((former, owned)) = &former else {
+            copy_tree(&origin, &target)?;
+            continue;
+        };
+        if former.lstat(relative)?.map(|meta| meta.kind) == Some(tree::Kind::Directory) {
+            let of_packages = |below: &Path, meta: &tree::Meta| {
                 meta.kind == tree::Kind::Directory && owned.contains(&relative.join(below))
-            },
-        )?;
-        seed_into(&origin, &target)?;
+            };
+            let from = former.path().join(relative);
+            tree::copy_tree(&from, &target, &|_| false, &of_packages)?;
+            seed_into(&origin, &target)?;
+        } else {
+            copy_tree(&origin, &target)?;
+        }
     }
     Ok(())
+}
+
+/// Makes the missing directories above `target`; they are only containers, never seen in a profile.
+fn make_parents(target: &Path) -> Result<()> {
+    match target.parent() {
+        Some(parent) => Ok(file::create_directory_all(parent, 0o755)?),
+        None => Ok(()),
+    }
 }
 
 /// Deletes what is in a directory, except the directories in `owned`, which become empty.

@@ -233,21 +233,16 @@ fn place(pool: &Pool, plan: &Plan, staging: &Staging) -> Result<()> {
     drop_guard_stub(&staged)?;
     btrfs::snapshot(&staged, &layout.snapshot(id, SnapshotName::Origin), true)?;
     match &plan.state {
-        State::Snapshot(from) => {
-            btrfs::snapshot(from, &staged_state, false)?;
-            file::rename_no_replace(&staged_state, &layout.state(id))?;
-        }
+        State::Snapshot(from) => btrfs::snapshot(from, &staged_state, false)?,
         State::New { former } => {
             btrfs::create_subvolume(&staged_state)?;
             let view = View::read_only(pool, &staged, &plan.base)?;
-            if let Some(former) = former {
-                state_paths::renew_from(former, &staged_state, &plan.profile, view.path())?;
-            }
-            file::rename_no_replace(&staged_state, &layout.state(id))?;
-            state_paths::seed(layout, &plan.profile, view.path())?;
+            let former = former.as_deref();
+            state_paths::fill_new(&staged_state, former, &plan.profile, view.path())?;
             view.close()?;
         }
     }
+    file::rename_no_replace(&staged_state, &layout.state(id))?;
     set_guard(&staged)?;
     pool.commit()?;
     file::rename_no_replace(&staged, &layout.profile(id))?;
