@@ -21,6 +21,22 @@ class Snapper:
         return call("chroot", self.root, "env", "-i", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8",
                     "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *command)
 
+    def time_hooks(self, times):
+        """Has its hooks note into a file how long they take."""
+        place = "/etc/apt/apt.conf.d/80snapper"
+        lines = self.inside("apt-config", "dump", "DPkg").text.splitlines()
+        with open(self.root + place, "w", encoding="ascii") as conf:
+            for name in ("pre", "post"):
+                key = f"DPkg::{name.capitalize()}-Invoke:: "
+                called = [line[len(key):].strip('";').replace('\\"', '"') for line in lines if line.startswith(key)]
+                called = [command for command in called if "snapper" in command]
+                program = f"/usr/local/sbin/snapper-{name}"
+                with open(self.root + program, "w", encoding="ascii") as script:
+                    script.write("#!/bin/bash\nbegun=$EPOCHREALTIME\n" + "\n".join(called)
+                                 + f"\necho {name} $begun $EPOCHREALTIME >> {times}\n")
+                os.chmod(self.root + program, 0o755)
+                conf.write(f'DPkg::{name.capitalize()}-Invoke {{ "{program}"; }};\n')
+
     def numbers(self):
         """Numbers of all snapshots, oldest first."""
         names = os.listdir(f"{self.root}/.snapshots")
