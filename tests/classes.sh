@@ -30,6 +30,13 @@ if as_root loop; then
 	class loop cargo test --workspace --locked -- loop_
 fi
 class build cargo build --workspace --locked
+if [ "$tier" = long ]; then
+	class fuzz tests/fuzz/run 60
+elif [ "$tier" = default ]; then
+	class fuzz tests/fuzz/run 5
+else
+	skip fuzz 'default tier'
+fi
 
 if [ "$tier" != fast ] && as_root packages; then
 	# It also removes what an earlier run built, for whatever release: nothing below tests an old build.

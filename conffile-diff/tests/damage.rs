@@ -1,8 +1,6 @@
 //! Damages realistic inputs of every parser, the same way each time, and expects no panic.
 //!
-//! A coverage-guided fuzzer needs nothing more than these targets: with cargo-fuzz its whole
-//! entry is `fuzz_target!(|bytes: &[u8]| conffile_diff::dpkg::Status::parse(bytes).map(drop))`
-//! and so on, one for each function of [`TARGETS`]; the samples below are its corpus.
+//! Quick, and with the ordinary tests; `tests/fuzz` does the same guided by coverage, for as long as one likes.
 
 use std::time::{Duration, Instant};
 

@@ -24,7 +24,7 @@ const NONE: u32 = u32::MAX;
 
 /// Why a stored list cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ListError {
+pub enum ListError {
     /// It is no zlib stream, or a damaged one.
     #[error("cannot decompress it: {0}")]
     Compression(io::Error),
@@ -92,7 +92,7 @@ pub(super) fn encode(changes: &[ChangeRow]) -> io::Result<Vec<u8>> {
 }
 
 /// The list of a stored form.
-pub(super) fn decode(list: &[u8]) -> Result<Vec<ChangeRow>, ListError> {
+pub fn decode(list: &[u8]) -> Result<Vec<ChangeRow>, ListError> {
     decode_bounded(list, LIST_MAX)
 }
 

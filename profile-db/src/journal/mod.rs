@@ -54,6 +54,8 @@ use uuid::Uuid;
 
 pub use changes::{Change, ChangeRow, ChangesSummary, FileType};
 pub use error::{Error, NotAJournal, Result};
+#[cfg(fuzzing)]
+pub use list_form::decode as decode_changes;
 pub use open::Access;
 pub use operations::{Operation, OperationId, Pending};
 pub use query::{Filter, Newest};

@@ -305,7 +305,8 @@ impl<R: Read> Stream<R> {
             // The kernel sums the command with zeros in the place of the sum.
             header[6..].fill(0);
             let sum = crc32c::update(crc32c::update(0, &header), &payload);
-            if sum != checksum {
+            // A fuzzer does not find sums, and has to come past them.
+            if sum != checksum && !cfg!(fuzzing) {
                 return Err(Error::Checksum { offset });
             }
             let attributes = Attributes {
