@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use profile_store::Error;
-use profile_store::transaction::{Caller, front_end};
+use profile_store::transaction::{self, Caller, front_end};
 use profile_sys::{lock, process};
 
 use crate::bare::{self, Line};
@@ -43,6 +43,9 @@ pub fn before(hook: &Hook, caller: &Caller) -> Verdict {
         if archives.is_empty() {
             return Ok(verdict);
         }
+        // Reading the archives may take longer than this hook may; what is protected already is
+        // recorded as that before.
+        transaction::plan(work.world, &work.journal, caller, &[])?;
         // How the beginning went counts: it is what protects.
         if let Err(error) = prepare::of_archives(work, &archives) {
             let what = format!("{NO_PLAN}: {}", say::whole(&error));

@@ -197,7 +197,7 @@ pub struct PoolCreate {
     #[arg(long, value_name = "NUMBER", default_value_t = INODE_FLOOR_DEFAULT, value_parser = clap::value_parser!(u64).range(1024..=INODE_FLOOR_MAX))]
     pub inode_floor: u64,
     /// Label of the filesystem
-    #[arg(long, default_value = "flipper-profile")]
+    #[arg(long, default_value = "flipper-profile", value_parser = parse_label)]
     pub label: String,
 }
 
@@ -537,6 +537,18 @@ impl Command {
                 | Self::Acknowledge(_)
         )
     }
+}
+
+/// A label that btrfs takes (BTRFS_LABEL_SIZE of the kernel, with its closing zero).
+fn parse_label(text: &str) -> Result<String, String> {
+    const LONGEST_BYTES: usize = 255;
+    if text.len() > LONGEST_BYTES {
+        return Err(format!("it has more than {LONGEST_BYTES} bytes"));
+    }
+    if text.contains(['/', '\\']) || text.contains(char::is_control) {
+        return Err("it has a slash, a backslash or a control character".into());
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]

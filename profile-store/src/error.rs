@@ -116,7 +116,7 @@ pub enum Error {
         missing: String,
     },
     /// A part of a finished pool is gone.
-    #[error("the pool {path} is damaged: {missing} is missing")]
+    #[error("the pool {path} is damaged: it lacks {missing}")]
     PoolDamaged {
         /// As the user gave it.
         path: PathBuf,
@@ -504,7 +504,7 @@ impl Error {
                 "the interrupted change is recorded; nothing else was changed"
             }
             Self::TargetOverwritten { .. } => {
-                "what the target held is overwritten, and it is no pool"
+                "what the target held may be overwritten, and it is no pool"
             }
             _ => "nothing was changed",
         }
@@ -522,10 +522,13 @@ impl Error {
             Self::PoolHalfMade { path, .. } => {
                 format!("make it anew with `flipper-profile pool create --force {}`", path.display())
             }
-            Self::PoolDamaged { path, missing } => format!(
-                "its other parts are untouched, keep them: `mount -o subvolid=5,ro {}` shows them; put back {missing}",
-                path.display()
-            ),
+            Self::PoolDamaged { path, .. } => {
+                let device = match path.is_dir() {
+                    true => "DEVICE".into(),
+                    false => path.display().to_string(),
+                };
+                format!("its other parts are untouched, make no new pool there; `mount -o subvolid=5 {device} /mnt` shows them below /mnt, where what is missing can be put back")
+            }
             Self::TargetInUse { .. } => "leave its profiles and unmount it, then try again".into(),
             Self::TargetOverwritten { path, .. } => {
                 format!("try again with `flipper-profile pool create --force {}`", path.display())

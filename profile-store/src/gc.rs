@@ -34,12 +34,29 @@ pub struct Collected {
     pub kept: Vec<String>,
 }
 
-/// Collects; with `dry_run`, only tells what would go.
+/// Tells what [`collect`] would collect.
+///
+/// # Errors
+///
+/// Something cannot be read.
+pub fn list(pool: &Pool, progress: &mut dyn Progress) -> Result<Collected> {
+    run(pool, None, progress)
+}
+
+/// Collects what was listed, and whatever nobody could want back. What undo could bring back and came after
+/// the list is kept: nobody was asked about it.
 ///
 /// # Errors
 ///
 /// Something cannot be read or deleted; what was collected before that is gone.
-pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Result<Collected> {
+pub fn collect(pool: &Pool, listed: &Collected, progress: &mut dyn Progress) -> Result<Collected> {
+    run(pool, Some(listed), progress)
+}
+
+/// Why something is kept that came after the list.
+const NOT_LISTED: &str = "it came after the list";
+
+fn run(pool: &Pool, listed: Option<&Collected>, progress: &mut dyn Progress) -> Result<Collected> {
     let _lock = pool.lock()?;
     reserve::make_room(pool)?;
     let journal = pool.journal()?;
@@ -72,14 +89,19 @@ pub fn collect(pool: &Pool, dry_run: bool, progress: &mut dyn Progress) -> Resul
                 continue;
             }
         }
-        if !dry_run {
-            staging::discard_directory(&directory)?;
+        match listed {
+            Some(listed) if !listed.trash.contains(&number) => {
+                collected.kept.push(format!("trash {number}: {NOT_LISTED}"));
+                continue;
+            }
+            Some(_) => staging::discard_directory(&directory)?,
+            None => {}
         }
         collected.trash.push(number);
     }
-    former_profiles(pool, &journal, dry_run, progress, &mut collected)?;
-    unnamed(pool, &journal, dry_run, &mut collected)?;
-    if !dry_run {
+    former_profiles(pool, &journal, listed, progress, &mut collected)?;
+    unnamed(pool, &journal, listed.is_none(), &mut collected)?;
+    if listed.is_some() {
         collected.staging = staging::collect(layout, &|word| {
             pending
                 .iter()
@@ -140,7 +162,7 @@ fn unnamed(pool: &Pool, journal: &Journal, dry_run: bool, collected: &mut Collec
 fn former_profiles(
     pool: &Pool,
     journal: &Journal,
-    dry_run: bool,
+    listed: Option<&Collected>,
     progress: &mut dyn Progress,
     collected: &mut Collected,
 ) -> Result<()> {
@@ -170,7 +192,13 @@ fn former_profiles(
         if kept.contains(&id) {
             continue;
         }
-        if !dry_run {
+        if let Some(listed) = listed {
+            if !listed.former_profiles.contains(&id) {
+                collected
+                    .kept
+                    .push(format!("snapshots of {id}: {NOT_LISTED}"));
+                continue;
+            }
             let filter = Filter {
                 profile: Some(id),
                 ..Filter::default()

@@ -1,6 +1,6 @@
 //! Recovery: what an interrupted change left is finished or taken back; idempotent.
 //!
-//! Runs at boot and by `flipper-profile recover`; `run` does its profile's part. A command that finds
+//! Runs by `flipper-profile recover`, and at boot once profiles are booted; `run` does its profile's part. A command that finds
 //! something pending of its profile refuses and names it. Old or new, never a mixture:
 //! each pending operation of the journal says what it was about, and the disk says how far it came.
 

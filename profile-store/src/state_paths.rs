@@ -376,12 +376,26 @@ fn empty_keeping(store: &tree::Root, directory: &Path, owned: &HashSet<PathBuf>)
     Ok(())
 }
 
+/// Copies what a former state directory has and the present one lacks, itself, with its owner and mode,
+/// where there is none.
+///
+/// # Errors
+///
+/// Something cannot be copied.
+pub fn bring_back(former: &Path, present: &Path) -> Result<()> {
+    if file::exists(present)? {
+        return seed_into(former, present);
+    }
+    make_parents(present)?;
+    copy_tree(former, present)
+}
+
 /// Copies what `from` has and `to` lacks.
 ///
 /// # Errors
 ///
 /// Something cannot be copied.
-pub fn seed_into(from: &Path, to: &Path) -> Result<()> {
+fn seed_into(from: &Path, to: &Path) -> Result<()> {
     if !is_directory(from)? {
         return Ok(());
     }

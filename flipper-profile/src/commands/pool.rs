@@ -6,7 +6,7 @@ use profile_db::Journal;
 use profile_db::model::Time;
 use profile_store::pool::{self, CreateOptions};
 use profile_store::upgrade::{self, Holder};
-use profile_store::{Silent, base, check, gc, profile};
+use profile_store::{base, check, gc, profile};
 use profile_sys::btrfs;
 
 use crate::cli::{PoolCheck, PoolCommand, PoolCreate, PoolGc, PoolUpgrade};
@@ -143,14 +143,16 @@ fn upgrade(arguments: &PoolUpgrade, context: &Context) -> Result<Outcome> {
 
 fn collect(arguments: &PoolGc, context: &Context) -> Result<Outcome> {
     let pool = context.pool()?;
-    if !arguments.dry_run {
-        let would = gc::collect(&pool, true, &mut Silent)?;
-        let lost = of_undo(&would, &pool.journal_read_only()?);
+    let listed = gc::list(&pool, context.progress().as_mut())?;
+    let found = if arguments.dry_run {
+        listed
+    } else {
+        let lost = of_undo(&listed, &pool.journal_read_only()?);
         if !lost.is_empty() {
             context.confirm(&question(&lost))?;
         }
-    }
-    let found = gc::collect(&pool, arguments.dry_run, context.progress().as_mut())?;
+        gc::collect(&pool, &listed, context.progress().as_mut())?
+    };
     // Rows stay when what they brought is collected.
     let mut collected = of_undo(&found, &pool.journal_read_only()?);
     collected.extend(

@@ -63,7 +63,10 @@ fn tell(report: &recover::Report, context: &Context) {
     for what in &report.taken_back {
         note(&format!("an interrupted change was taken back: {what}"));
     }
-    report.left.iter().for_each(|what| note(what));
+    // Told once, here: with -q and with --json as well, for there is no answer that could hold it.
+    for what in &report.left {
+        context.screen.complain("note", "36", &escape::text(what));
+    }
 }
 
 /// 126 and 127 when the command itself could not be started.

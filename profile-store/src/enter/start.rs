@@ -39,8 +39,10 @@ pub(super) fn start(pool: &Pool, profile: &ProfileFile) -> Result<()> {
     let profile = profile::read(pool, &profile.id)?;
     require_free(pool, &profile)?;
     // A change of it may have been cut since the caller looked. Without a journal nobody can tell.
-    if let Ok(journal) = rows::journal_within(pool, rows::PATIENCE) {
-        recover::refuse_pending(&journal, &profile.id)?;
+    let pending = rows::journal_within(pool, rows::PATIENCE)
+        .and_then(|journal| recover::refuse_pending(&journal, &profile.id));
+    if let Err(error @ Error::NeedsRecover { .. }) = pending {
+        return Err(error);
     }
     let (base, base_uuid) = profile::base_for(pool, &profile)?;
     let session = Session {

@@ -59,29 +59,26 @@ pub fn create(target: &Path, options: &CreateOptions, progress: &mut dyn Progres
     // Looked for before anything is overwritten.
     profile_sys::command::find("mkfs.btrfs")?;
     let Found { exists, resize } = examine(target, options)?;
-    if let (true, Some(size)) = (exists, resize) {
-        file::truncate(target, size)?;
+    if !exists {
+        // Whatever stands there and is not seen, a dangling link say, or was made since, is not ours: only
+        // what this call made is removed after a failure.
+        file::write_new(target, b"", 0o600)?;
     }
-    let made = (|| {
-        if !exists {
-            file::write_new(target, b"", 0o600)?;
-            file::truncate(target, resize.unwrap_or_default())?;
-        }
-        build(target, options, progress)
-    })();
-    made.map_err(|error| match (exists, file::exists(target)) {
-        (true, _) => Error::TargetOverwritten {
+    let made = resize
+        .map_or(Ok(()), |size| Ok(file::truncate(target, size)?))
+        .and_then(|()| build(target, options, progress));
+    made.map_err(|error| match exists {
+        true => Error::TargetOverwritten {
             path: target.to_path_buf(),
             source: Box::new(error),
         },
-        (false, Ok(true)) => match file::remove_file(target) {
+        false => match file::remove_file(target) {
             Ok(()) => error,
             Err(rollback) => Error::RollbackFailed {
                 failed: Box::new(error),
                 rollback: Box::new(rollback.into()),
             },
         },
-        (false, _) => error,
     })
 }
 

@@ -7,11 +7,13 @@
 mod create;
 mod find;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use profile_db::format::{Compatibility, FormatError};
 use profile_db::journal::{Access, Journal};
+use profile_db::model::ProfileId;
 use profile_db::{FileError, PoolFile};
 use profile_sys::{btrfs, file, lock, mount};
 use uuid::Uuid;
@@ -262,6 +264,16 @@ fn require_finished(layout: &Layout, named: &Path) -> Result<()> {
 /// Whether the pool holds what only comes into a finished one.
 fn was_used(layout: &Layout) -> Result<bool> {
     let template = layout.template();
+    if !file::exists(&layout.own())? {
+        // Other programs call their subvolumes @snapshots or @data too; none has the likes of these.
+        let profiles = layout.profiles();
+        let of_ours = |name: &OsString| {
+            name.to_str()
+                .is_some_and(|name| name.parse::<ProfileId>().is_ok())
+        };
+        return Ok(file::exists(&template)?
+            || file::exists(&profiles)? && file::list(&profiles)?.iter().any(of_ours));
+    }
     for directory in [
         layout.profiles(),
         layout.bases(),

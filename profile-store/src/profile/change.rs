@@ -11,7 +11,7 @@ use super::{base_for, read, require_name_free, write_file};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::operation::{self, Ending, Intent};
-use crate::pool::Pool;
+use crate::pool::{Pool, PoolLock};
 use crate::replacement::{self, STAGED_PROFILE, STAGED_STATE};
 use crate::transaction::reserve;
 use crate::view::View;
@@ -30,7 +30,7 @@ pub fn rename(
     actor: &Actor,
     now: Time,
 ) -> Result<ProfileFile> {
-    let _lock = pool.lock()?;
+    let lock = pool.lock()?;
     let mut profile = read(pool, id)?;
     refuse_built_in(&profile, "renamed")?;
     if profile.name == *name {
@@ -38,7 +38,7 @@ pub fn rename(
     }
     require_name_free(pool, name)?;
     profile.name = name.clone();
-    change_file(pool, profile, TransactionKind::Rename, actor, now)
+    change_file(pool, &lock, profile, TransactionKind::Rename, actor, now)
 }
 
 /// Sets one key of a profile: `description`, `home` (`profile` or `shared`), `state-paths`
@@ -55,7 +55,7 @@ pub fn set(
     actor: &Actor,
     now: Time,
 ) -> Result<ProfileFile> {
-    let _lock = pool.lock()?;
+    let lock = pool.lock()?;
     let mut profile = read(pool, id)?;
     apply(&mut profile, key, value)?;
     if key == state_paths::POLICY_STATE_PATHS && !value.is_empty() {
@@ -68,7 +68,7 @@ pub fn set(
         key: key.to_owned(),
         detail: error.to_string(),
     })?;
-    change_file(pool, profile, TransactionKind::Set, actor, now)
+    change_file(pool, &lock, profile, TransactionKind::Set, actor, now)
 }
 
 /// Puts one value into the file; an empty value takes a policy away.
@@ -113,12 +113,15 @@ fn apply(profile: &mut ProfileFile, key: &str, value: &str) -> Result<()> {
 /// or the new one, and at most an open row, which `recover` drops or ends by [`is_written`].
 fn change_file(
     pool: &Pool,
+    lock: &PoolLock,
     mut profile: ProfileFile,
     kind: TransactionKind,
     actor: &Actor,
     now: Time,
 ) -> Result<ProfileFile> {
     let journal = pool.journal()?;
+    // What an earlier one left open is told from the time in the file, which this one overwrites.
+    recover::before_change(pool, &journal, lock, &profile.id, now)?;
     let number = begin(pool, &journal, &profile, kind, actor, now)?;
     profile.modified = now;
     if let Err(error) = write_file(&pool.layout().profile(&profile.id), &profile) {

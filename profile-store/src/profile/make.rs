@@ -25,7 +25,7 @@ use crate::replacement::{STAGED_PROFILE, STAGED_STATE};
 use crate::staging::Staging;
 use crate::transaction::reserve;
 use crate::view::View;
-use crate::{base, identity, state_paths};
+use crate::{base, identity, recover, state_paths};
 
 /// What `create` is asked for.
 #[derive(Debug, Clone)]
@@ -105,6 +105,8 @@ pub fn clone(
     let _lock = pool.lock()?;
     require_name_free(pool, name)?;
     let source = super::read(pool, source)?;
+    // A copy of what is half done would never be finished.
+    recover::refuse_pending(&pool.journal()?, &source.id)?;
     let (base_path, _) = base_for(pool, &source)?;
     let mut profile = source.clone();
     profile.id = unused_id(pool)?;
@@ -116,13 +118,15 @@ pub fn clone(
     };
     (profile.created, profile.modified) = (now, now);
     let layout = pool.layout();
+    let former = layout.state(&source.id);
     let plan = Plan {
         profile,
         from: layout.profile(&source.id),
         state: match with_state {
-            true => State::Snapshot(layout.state(&source.id)),
+            true => State::Snapshot(former),
+            // It may be lost: `pool check` names this command then.
             false => State::New {
-                former: Some(layout.state(&source.id)),
+                former: file::exists(&former)?.then_some(former),
             },
         },
         base: base_path,

@@ -1,6 +1,7 @@
 //! The beginning of a transaction: the row, then the snapshot.
 
 use std::path::Path;
+use std::time::Duration;
 
 use profile_db::journal::{
     Durability, Finish, Journal, NewTransaction, Outcome as Ended, Transaction, TransactionKind,
@@ -20,6 +21,10 @@ use crate::recover;
 
 /// A second hook of the same commit comes within moments; a later one is of another commit.
 const SAME_COMMIT_MILLISECONDS: i64 = 60_000;
+
+/// How often a hook looks whether another command is done with this profile, and how long it pauses.
+const LOOKS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What a hook asks for.
 #[derive(Debug, Clone)]
@@ -72,6 +77,9 @@ pub fn begin(
     lock: Option<&PoolLock>,
     request: &Request<'_>,
 ) -> Result<Started> {
+    if lock.is_none() {
+        let_end(world, journal)?;
+    }
     let number = match rows::held(journal, |journal| enter(world, journal, lock, request))? {
         Entered::Settled(started) => {
             mark(request, None);
@@ -109,6 +117,19 @@ pub fn begin(
 /// Leaves word for the trigger and the last hook. A shortcut: without it the journal tells the same.
 fn mark(request: &Request<'_>, begun: Option<TransactionNumber>) {
     let _ = covered::mark(&request.caller.owner, begun);
+}
+
+/// Another command has the pool's lock: what it has written down to do to this profile it may give up
+/// again in a moment, as a live undo does that finds dpkg's lock taken.
+fn let_end(world: &World<'_>, journal: &Journal) -> Result<()> {
+    for _ in 0..LOOKS {
+        let pending = journal.pending_operations()?;
+        if recover::refuse(&pending, &world.profile).is_ok() {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
 }
 
 /// What the journal alone settles.

@@ -268,11 +268,7 @@ fn stage_state(pool: &Pool, plan: &Plan, staged: &Path) -> Result<()> {
     for path in state_paths::of(&plan.profile) {
         let former = trashed.join(path.relative());
         if !path.shared && file::exists(&former)? {
-            let target = staged.join(path.relative());
-            if !file::exists(&target)? {
-                file::create_directory_all(&target, 0o755)?;
-            }
-            state_paths::seed_into(&former, &target)?;
+            state_paths::bring_back(&former, &staged.join(path.relative()))?;
         }
     }
     Ok(())

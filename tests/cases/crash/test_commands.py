@@ -126,3 +126,15 @@ def test_pool_create_half_way_is_told_and_can_be_forced(t):
             expect.that(answer.status in (0, 1, 4), answer)
         expect.status(command.call(t.program(), *args, "--force", "--yes"), 0)
         os.unlink(t.path("new.img"))
+
+
+def test_a_setting_that_was_cut_after_it_was_written_stays_in_the_history(t):
+    """The next change of the profile overwrites the time by which it is known."""
+    pool = t.pool("toy")
+    done = pool.copy("done.img")
+    last = crash.effects(done, "set", "dev", "description=new")[-1][0]
+    os.unlink(done.image)
+    expect.status(pool.fp("set", "dev", "description=new", env={"FLIPPER_FAULT_AT": str(last)}), crash.KILLED)
+    pool.ok("rename", "dev", "other")
+    expect.equal(pool.ok("info", "other")["description"], "new")
+    expect.equal([(r["kind"], r["state"]) for r in pool.history("other")], [("rename", "done"), ("set", "done")])

@@ -109,6 +109,8 @@ def test_run_refuses_a_profile_whose_cut_undo_cannot_be_finished(t):
         _, content = pool.profile_file(top, "dev")
         snapshots = f"{top}/@snapshots/{content['id']}"
         os.rename(snapshots, snapshots + ".aside")
+    for words in (("clone", "dev", "copy"), ("rename", "dev", "other"), ("set", "dev", "description=x")):
+        expect.status(pool.fp(*words), 4)
     answer = expect.status(pool.run("dev", "touch", "/root/inside"), 125)
     expect.contains(answer.errors, "was interrupted: replay")
     expect.contains(answer.errors, "run `flipper-profile recover`")

@@ -133,3 +133,17 @@ def test_leaves_nothing_mounted_or_attached(t):
     image = t.path("new.img")
     expect.status(_create(t, image), 0)
     expect.equal(subprocess.run(["losetup", "-j", image], capture_output=True, check=True).stdout, b"")
+
+
+def test_a_link_that_leads_nowhere_is_refused_and_stays(t):
+    """An image on a card that is not mounted."""
+    link = t.path("pool.img")
+    os.symlink("/nonexistent/card/pool.img", link)
+    expect.status(_create(t, link), 1)
+    expect.equal(os.readlink(link), "/nonexistent/card/pool.img")
+
+
+def test_a_label_that_btrfs_does_not_take_is_refused(t):
+    for label in ("x" * 256, "a/b", "a\nb"):
+        expect.status(_create(t, t.path("new.img"), "--label", label), 2)
+    expect.that(not os.path.exists(t.path("new.img")), "an image was made")

@@ -3,7 +3,7 @@
 import json
 import os
 
-from lib import command, expect
+from lib import command, expect, pools
 from lib.process import run_ok
 
 
@@ -144,3 +144,28 @@ def test_a_base_that_vanished(t):
     _refused(pool.fp("run", "dev", "--", "true"), 1, 4, 125)
     _damaged(pool)
     expect.status(pool.fp("list"), 0)
+
+
+def test_a_profile_without_its_state_is_cloned_as_the_check_says(t):
+    pool = t.pool("toy")
+    with pool.top() as top:
+        _, content = pool.profile_file(top, "dev")
+        run_ok("btrfs", "-q", "subvolume", "delete", f"{top}/@state/{content['id']}")
+    found = pool.fp("pool", "check").envelope
+    expect.contains(str(found), "clone --no-state dev NAME")
+    pool.ok("clone", "--no-state", "dev", "copy")
+    with pool.top() as top:
+        _, content = pool.profile_file(top, "copy")
+        expect.that(os.path.isdir(f"{top}/@state/{content['id']}/home"), "the clone has no state")
+
+
+def test_a_btrfs_with_subvolumes_of_such_names_is_no_damaged_pool(t):
+    """As other snapshot tools lay them out."""
+    image = t.empty_image(1 << 30)
+    run_ok("mkfs.btrfs", "-q", image)
+    pool = pools.Pool(t, image)
+    with pool.top() as top:
+        for name in ("@snapshots/1", "@data/music", "@profiles/firefox"):
+            os.makedirs(f"{top}/{name}")
+    answer = expect.status(pool.fp("list"), 1)
+    expect.absent(str(answer.envelope), "damaged")

@@ -3,8 +3,9 @@
 import json
 import os
 
-from lib import expect, session
+from lib import command, expect, session
 from lib.process import run_ok
+from lib.session import Terminal
 
 
 def _names(pool):
@@ -161,6 +162,21 @@ def test_reset_empties_the_profile_and_can_be_undone(t):
     expect.nothing(tree.compare(before, pool.reading()), "differences after the undo of a reset")
 
 
+def test_what_is_deleted_while_gc_asks_is_not_collected(t):
+    pool = t.pool("toy")
+    for name in ("first", "second"):
+        pool.ok("clone", "dev", name)
+    pool.ok("--yes", "delete", "first")
+    asking = Terminal([t.program(), "--pool", pool.image, "pool", "gc"], command.environment({"TERM": "dumb"}))
+    asking.wait_for("Collect it?")
+    number = pool.ok("--yes", "delete", "second")["transaction"]
+    asking.type(b"y\n")
+    expect.equal(asking.finish(), 0)
+    expect.contains(asking.text.decode(), "it came after the list")
+    pool.ok("--yes", "undo", str(number))
+    expect.equal(sorted(_names(pool)), ["dev", "second"])
+
+
 def test_reset_tells_what_it_empties_before_it_is_confirmed(t):
     pool = t.pool("toy")
     pool.ok("set", "dev", "state-paths=/var/lib/mine")
@@ -189,6 +205,17 @@ def test_the_undo_of_a_reset_rewinds_no_state(t):
     pool.ok("--yes", "-p", "dev", "undo")
     expect.equal(pool.shell("dev", "cat /srv/emptied /home/kept /home/thesis /srv/new /etc/mine").text.split(),
                  ["before", "before", "after", "after", "mine"])
+
+
+def test_the_undo_of_a_reset_brings_a_state_directory_back_as_it_was(t):
+    """One that the base has not: with the reset it went whole."""
+    pool = t.pool("mini")
+    pool.shell("dev", "install -d -m 0700 -o 33 -g 44 /opt/db; echo row > /opt/db/table")
+    pool.ok("set", "dev", "state-paths=/opt/db")
+    pool.run_ok("dev", "true")
+    pool.ok("--yes", "reset", "dev")
+    pool.ok("--yes", "-p", "dev", "undo")
+    expect.equal(pool.shell("dev", "stat -c '%a %u:%g' /opt/db; cat /opt/db/table").text, "700 33:44\nrow\n")
 
 
 def test_a_reset_keeps_a_state_path_in_a_home(t):
