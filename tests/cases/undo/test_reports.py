@@ -82,8 +82,9 @@ def test_diff_of_one_path_tells_only_that(t):
 def test_diff_never_sends_escape_sequences_to_a_terminal(t):
     pool = t.pool("mini")
     pool.install("fpt-odd")
-    arguments = [t.program(), "--pool", pool.image, "-p", "dev", "diff", str(pool.newest()["number"])]
-    terminal = Terminal(arguments, command.environment({"TERM": "xterm", "PAGER": "cat"}))
+    # Without standard error, on which a terminal sees that the command is at work.
+    call = f"exec {t.program()} --pool {pool.image} -p dev diff {pool.newest()['number']} 2>/dev/null"
+    terminal = Terminal(["sh", "-c", call], command.environment({"TERM": "xterm"}))
     terminal.finish()
     shown = terminal.text.replace(b"\r\n", b"\n")
     expect.contains(shown.decode(errors="replace"), "fpt-odd/tab")
