@@ -263,17 +263,16 @@ fn require_finished(layout: &Layout, named: &Path) -> Result<()> {
 
 /// Whether the pool holds what only comes into a finished one.
 fn was_used(layout: &Layout) -> Result<bool> {
-    let template = layout.template();
     if !file::exists(&layout.own())? {
         // Other programs call their subvolumes @snapshots or @data too; none has the likes of these.
         let profiles = layout.profiles();
-        let of_ours = |name: &OsString| {
+        let is_profile = |name: &OsString| {
             name.to_str()
                 .is_some_and(|name| name.parse::<ProfileId>().is_ok())
         };
-        return Ok(file::exists(&template)?
-            || file::exists(&profiles)? && file::list(&profiles)?.iter().any(of_ours));
+        return Ok(file::exists(&profiles)? && file::list(&profiles)?.iter().any(is_profile));
     }
+    let template = layout.template();
     for directory in [
         layout.profiles(),
         layout.bases(),
