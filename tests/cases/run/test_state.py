@@ -87,3 +87,19 @@ def test_a_clone_without_state_has_the_directories_of_its_packages(t):
     seen = pool.shell("bare", "stat -c '%a %u:%g' /var/log/toyd; ls /var/log/toyd; ls -d /var/log/mine /root/mine || :")
     expect.equal(seen.text, "750 33:4\n")
     expect.equal(pool.shell("bare", "ls -d /root/.bashrc /var/log/apt").text, "/root/.bashrc\n/var/log/apt\n")
+
+
+def test_a_shared_home_is_one_for_all_who_share_it(t):
+    pool = t.pool("mini")
+    for name in ("tv", "alone"):
+        pool.ok("create", name)
+    for name in ("dev", "tv"):
+        pool.ok("set", name, "home=shared")
+    pool.shell("dev", "mkdir /home/ann; echo film > /home/ann/list")
+    expect.equal(pool.shell("tv", "cat /home/ann/list").text, "film\n")
+    expect.status(pool.run("alone", "test", "-e", "/home/ann"), 1)
+    # It is nobody's to empty, and nothing of it is rewound.
+    pool.ok("--yes", "reset", "tv", "--all")
+    expect.equal(pool.shell("dev", "cat /home/ann/list").text, "film\n")
+    with pool.top() as top:
+        expect.that(os.path.exists(f"{top}/@data/home/ann/list"), "it does not live in @data")
