@@ -8,7 +8,7 @@ import time
 
 from lib import command, expect, pools
 from lib.mounts import loops_of
-from lib.process import descendants
+from lib.process import descendants, kill_descendants
 from oracle import tree
 
 KILLED = 128 + signal.SIGKILL
@@ -158,9 +158,5 @@ def _let_go(image):
     """Ends what the stopped command left, until nothing holds the image: two copies cannot be mounted at once."""
     deadline = time.monotonic() + 20
     while loops_of(image) and time.monotonic() < deadline:
-        for pid in descendants():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                pass
+        kill_descendants()
         time.sleep(0.05)

@@ -84,6 +84,15 @@ def descendants(root=None):
     return found
 
 
+def kill_descendants():
+    """Kills every process below this one; one may go with another before its turn comes."""
+    for pid in descendants():
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
 def end_descendants(limit=10.0):
     """Kills every process below this one until none is left; returns those that would not go."""
     deadline = time.monotonic() + limit

@@ -2,11 +2,10 @@
 
 import fcntl
 import os
-import signal
 import sqlite3
 
 from lib import expect, session
-from lib.process import descendants, wait_until
+from lib.process import kill_descendants, wait_until
 
 
 def _show(pool, row):
@@ -114,18 +113,10 @@ def _started(pool):
     return child
 
 
-def _kill_everything():
-    for pid in descendants():
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
-
 def test_a_killed_apt_is_interrupted(t):
     pool = t.pool("mini")
     child = _started(pool)
-    _kill_everything()
+    kill_descendants()
     child.wait(30)
     rows = _settled(pool)
     expect.equal([r["state"] for r in rows], ["interrupted"])
@@ -136,7 +127,7 @@ def test_a_killed_apt_is_interrupted(t):
 def test_a_killed_apt_is_found_by_the_next_hook(t):
     pool = t.pool("mini")
     child = _started(pool)
-    _kill_everything()
+    kill_descendants()
     child.wait(30)
     pool.shell("dev", "touch /var/tmp/fpt-slow.go")
     expect.status(pool.run("dev", "dpkg", "--configure", "-a"), 0)
@@ -170,7 +161,7 @@ def test_an_interrupted_transaction_can_be_undone(t):
     pool = t.pool("mini")
     before = pool.reading()
     child = _started(pool)
-    _kill_everything()
+    kill_descendants()
     child.wait(30)
     expect.status(pool.fp("recover"), 0)
     pool.ok("--yes", "-p", "dev", "undo")

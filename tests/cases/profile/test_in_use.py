@@ -1,10 +1,9 @@
 """Nothing that is in use is deleted or replaced; nothing is mounted twice."""
 
 import os
-import signal
 
 from lib import expect, session
-from lib.process import descendants, run, run_ok, wait_until
+from lib.process import kill_descendants, run, run_ok, wait_until
 
 
 def _overlays(pool):
@@ -70,8 +69,7 @@ def test_a_killed_entry_leaves_nothing_mounted(t):
     pool = t.pool("mini")
     inside = session.Session(pool)
     inside.say("true")
-    for pid in descendants():
-        os.kill(pid, signal.SIGKILL)
+    kill_descendants()
     inside.child.wait(30)
     wait_until(lambda: not _overlays(pool), what="overlays after the kill")
     expect.status(pool.fp("recover"), 0)
