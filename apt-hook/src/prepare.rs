@@ -215,10 +215,7 @@ mod tests {
         let text = format!(
             "VERSION 3\n{}\n\n{}",
             settings.join("\n"),
-            steps
-                .iter()
-                .map(|step| format!("{step}\n"))
-                .collect::<String>()
+            [steps, &[""]].concat().join("\n")
         );
         Plan::parse(text.as_bytes()).unwrap()
     }

@@ -225,7 +225,7 @@ fn decode(text: &[u8]) -> Vec<u8> {
         match (byte, tail) {
             (b'%', [high, low, after @ ..]) => match (digit(*high), digit(*low)) {
                 (Some(high), Some(low)) => {
-                    decoded.push(high << 4 | low);
+                    decoded.push((high << 4) | low);
                     rest = after;
                 }
                 _ => decoded.push(byte),

@@ -37,12 +37,12 @@ pub fn base64(bytes: &[u8]) -> String {
     for group in bytes.chunks(3) {
         let bits = group
             .iter()
-            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
+            .fold(0u32, |bits, byte| (bits << 8) | u32::from(*byte))
             << (8 * (3 - group.len()));
         for index in 0..4 {
             if index <= group.len() {
                 text.push(char::from(
-                    ALPHABET[(bits >> (18 - 6 * index) & 63) as usize],
+                    ALPHABET[((bits >> (18 - 6 * index)) & 63) as usize],
                 ));
             } else {
                 text.push('=');

@@ -1,6 +1,7 @@
 //! The hash of a whole tree, which says what a base is apart from its name.
 
 use std::fmt;
+use std::fmt::Write as _;
 use std::str::FromStr;
 
 use super::words::{serde_as_text, shorten};
@@ -26,8 +27,12 @@ impl TreeHash {
 
     /// A hash from an algorithm's name and its bytes.
     pub fn from_bytes(algorithm: &str, bytes: &[u8]) -> Result<Self, TreeHashError> {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{algorithm}:{hex}").parse()
+        let mut text = format!("{algorithm}:");
+        for byte in bytes {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text.parse()
     }
 
     /// The name of the algorithm.

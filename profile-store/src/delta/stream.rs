@@ -362,7 +362,7 @@ fn little_endian(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .rev()
-        .fold(0, |number, &byte| number << 8 | u64::from(byte))
+        .fold(0, |number, &byte| (number << 8) | u64::from(byte))
 }
 
 /// Numbers of the attributes (`BTRFS_SEND_A_*`) that commands are made of.
