@@ -1,6 +1,8 @@
 //! What can go wrong in a pool, one variant per situation, each with the state of the disk and the
 //! command that helps.
 
+mod aftermath;
+
 use std::path::PathBuf;
 
 use profile_db::model::{BaseVersion, TransactionNumber};

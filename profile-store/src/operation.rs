@@ -176,10 +176,7 @@ impl Intent {
 
 /// What a failure after the intent is: not the end of it, `recover` finishes the change or takes it back.
 pub(crate) fn interrupted(transaction: TransactionNumber, error: Error) -> Error {
-    Error::Interrupted {
-        what: format!("transaction {transaction}"),
-        source: Box::new(error),
-    }
+    error.interrupting(format!("transaction {transaction}"))
 }
 
 /// Makes the intent durable. When this returns, a crash is found by `recover`.

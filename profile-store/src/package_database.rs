@@ -83,7 +83,12 @@ pub fn info_files(root: &Path) -> Result<Vec<(conffile_diff::dpkg::info::InfoNam
         .collect())
 }
 
-fn place(root: &Path, path: &Path) -> Result<PathBuf> {
+/// Where a path of the databases is in the tree at `root`, whose symlinks mean places in it.
+///
+/// # Errors
+///
+/// It leads nowhere.
+pub(crate) fn place(root: &Path, path: &Path) -> Result<PathBuf> {
     let found = confined::resolve(root, path)?;
     found.ok_or_else(|| unreadable(&Path::new("/").join(path), &"it leads nowhere"))
 }

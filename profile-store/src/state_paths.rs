@@ -23,6 +23,7 @@ use extra::{from_root, is_system};
 use crate::enter::confined;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
+use crate::package_database;
 
 /// Policy key: `home=shared` binds /home from `@data`.
 pub const POLICY_HOME: &str = "home";
@@ -233,11 +234,7 @@ fn copy_in(layout: &Layout, store: &tree::Root, wanting: &[(PathBuf, &Path)]) ->
 fn package_directories(merged: &Path, paths: &[StatePath]) -> Result<HashSet<PathBuf>> {
     let mut found = HashSet::new();
     const INFO: &str = "var/lib/dpkg/info";
-    let info = confined::resolve(merged, INFO.as_ref())?.ok_or_else(|| {
-        let detail = "it leads nowhere".into();
-        let path = Path::new("/").join(INFO);
-        Error::PackageDatabase { path, detail }
-    })?;
+    let info = package_database::place(merged, INFO.as_ref())?;
     for name in file::list(&info)? {
         let list = info.join(&name);
         if list.extension().is_none_or(|extension| extension != "list") {

@@ -160,14 +160,7 @@ pub fn of(pid: u32) -> Result<Identity> {
         )
     };
     let stat = stat(pid)?.ok_or_else(gone)?;
-    let pid_ns = pid_namespace(pid)?.ok_or_else(gone)?;
-    let own_number = own_pid(pid)?.ok_or_else(gone)?;
-    Ok(Identity {
-        pid: own_number,
-        start_time: stat.start_time,
-        pid_ns,
-        boot_id: boot_id()?,
-    })
+    identify(pid, stat.start_time)?.ok_or_else(gone)
 }
 
 /// The identity of a process that was looked at before; `None` when it is gone.
@@ -175,18 +168,21 @@ pub fn of(pid: u32) -> Result<Identity> {
 /// # Errors
 /// When /proc is not mounted, or it may not be read.
 pub fn identity_of(process: &Info) -> Result<Option<Identity>> {
-    let (Some(pid_ns), Some(own_number)) = (pid_namespace(process.pid)?, own_pid(process.pid)?)
-    else {
+    identify(process.pid, process.start_time)
+}
+
+/// The identity of the process that has had a number since `start_time`.
+fn identify(pid: u32, start_time: u64) -> Result<Option<Identity>> {
+    let (Some(pid_ns), Some(own_number)) = (pid_namespace(pid)?, own_pid(pid)?) else {
         return Ok(None);
     };
     // Last: the number may have been given away since.
-    let same = stat(process.pid)?.is_some_and(|stat| stat.start_time == process.start_time);
-    if !same {
+    if stat(pid)?.is_none_or(|stat| stat.start_time != start_time) {
         return Ok(None);
     }
     Ok(Some(Identity {
         pid: own_number,
-        start_time: process.start_time,
+        start_time,
         pid_ns,
         boot_id: boot_id()?,
     }))

@@ -17,6 +17,15 @@ TEST_FLOOR = 1 << 17
 BASE = "v1"
 
 
+def edit_json(path, change):
+    """Has `change` alter what a file holds."""
+    with open(path, encoding="utf-8") as f:
+        content = json.load(f)
+    change(content)
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(content, f)
+
+
 class Pool:
     """One pool image.  `fp` asks the product; `top`, `merged`, `reading` look without it."""
 

@@ -8,7 +8,7 @@
 use std::ops::ControlFlow;
 
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params, params_from_iter};
+use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::row::COLUMNS;
 use super::{Counts, Error, Journal, Result, Transaction};
@@ -162,27 +162,18 @@ impl Journal {
     /// Those of the newest `within` transactions of a profile that have not ended, newest first: open, or
     /// unprotected or failed and without an end.
     pub fn unended(&self, profile: &ProfileId, within: usize) -> Result<Vec<Transaction>> {
-        let connection = self.connection(LIST)?;
-        let failed = self.failed(LIST);
+        let limit = i64::try_from(within).unwrap_or(i64::MAX);
         // The condition stands outside, so that what has ended is counted and not made into rows.
-        let mut statement = connection
-            .prepare_cached(&format!(
+        self.all(&Query {
+            sql: format!(
                 "SELECT {COLUMNS} FROM (SELECT number FROM transactions WHERE profile = ?1 \
                  ORDER BY number DESC LIMIT ?2) newest \
                  CROSS JOIN transactions t ON t.number = newest.number \
                  WHERE t.state = 'open' OR (t.state IN ('skipped', 'failed') AND t.ended IS NULL) \
                  ORDER BY t.number DESC"
-            ))
-            .map_err(&failed)?;
-        let limit = i64::try_from(within).unwrap_or(i64::MAX);
-        let mut rows = statement
-            .query(params![profile.as_str(), limit])
-            .map_err(&failed)?;
-        let mut unended = Vec::new();
-        while let Some(row) = rows.next().map_err(&failed)? {
-            unended.push(self.transaction_of(LIST, row)?);
-        }
-        Ok(unended)
+            ),
+            values: vec![profile.to_string().into(), limit.into()],
+        })
     }
 
     /// The open transactions of a profile, or of all, newest first.
@@ -341,19 +332,26 @@ impl Journal {
 
     /// The transactions that one of the partial indexes holds: few, always.
     fn marked(&self, mark: &str, profile: Option<&ProfileId>) -> Result<Vec<Transaction>> {
-        let connection = self.connection(LIST)?;
         let (condition, values) = of_profile(profile);
-        let mut statement = connection
-            .prepare_cached(&format!(
+        self.all(&Query {
+            sql: format!(
                 "SELECT {COLUMNS} FROM transactions t WHERE {mark} AND {condition} \
                  ORDER BY t.number DESC"
-            ))
-            .map_err(self.failed(LIST))?;
+            ),
+            values,
+        })
+    }
+
+    /// Every transaction that a statement gives: for those that give few.
+    fn all(&self, query: &Query) -> Result<Vec<Transaction>> {
+        let connection = self.connection(LIST)?;
+        let failed = self.failed(LIST);
+        let mut statement = connection.prepare_cached(&query.sql).map_err(&failed)?;
         let mut rows = statement
-            .query(params_from_iter(values))
-            .map_err(self.failed(LIST))?;
+            .query(params_from_iter(&query.values))
+            .map_err(&failed)?;
         let mut transactions = Vec::new();
-        while let Some(row) = rows.next().map_err(self.failed(LIST))? {
+        while let Some(row) = rows.next().map_err(&failed)? {
             transactions.push(self.transaction_of(LIST, row)?);
         }
         Ok(transactions)

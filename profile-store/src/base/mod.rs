@@ -73,13 +73,7 @@ pub fn add(pool: &Pool, request: &AddBase, progress: &mut dyn Progress) -> Resul
             staging.discard_or_leave();
             Ok(base)
         }
-        Err(error) => match staging.discard() {
-            Ok(()) => Err(error),
-            Err(rollback) => Err(Error::RollbackFailed {
-                failed: Box::new(error),
-                rollback: Box::new(rollback),
-            }),
-        },
+        Err(error) => Err(error.taken_back(staging.discard())),
     }
 }
 
@@ -151,7 +145,7 @@ fn promote(
     btrfs::commit(layout.top())?;
     let place = layout.base(&base.version);
     file::rename_no_replace(staged, &place)?;
-    let finished = (|| {
+    let finished: Result<()> = (|| {
         // Not before: the kernel does not move a read-only subvolume to another directory.
         btrfs::set_read_only(&place, true)?;
         if request.make_current || current(pool)?.is_none() {
@@ -160,13 +154,7 @@ fn promote(
         Ok(())
     })();
     if let Err(error) = finished {
-        return Err(match take_back(pool, staged, &base.version) {
-            Ok(()) => error,
-            Err(rollback) => Error::RollbackFailed {
-                failed: Box::new(error),
-                rollback: Box::new(rollback),
-            },
-        });
+        return Err(error.taken_back(take_back(pool, staged, &base.version)));
     }
     pool.commit()
         .map_err(|error| interrupted("adding", &base.version, error))
@@ -182,10 +170,7 @@ fn take_back(pool: &Pool, staged: &std::path::Path, version: &BaseVersion) -> Re
 
 /// A failure after the step that decides: what is left to do is `recover`'s.
 fn interrupted(what: &str, version: &BaseVersion, error: Error) -> Error {
-    Error::Interrupted {
-        what: format!("{what} the base '{version}'"),
-        source: Box::new(error),
-    }
+    error.interrupting(format!("{what} the base '{version}'"))
 }
 
 fn set_current(pool: &Pool, version: &BaseVersion) -> Result<()> {
@@ -377,16 +362,11 @@ pub fn remove(pool: &Pool, version: &BaseVersion) -> Result<()> {
     // The kernel does not move a read-only subvolume to another directory; cut here, `recover` seals it.
     btrfs::set_read_only(&place, false)?;
     if let Err(error) = file::rename_no_replace(&place, &staged) {
-        return Err(match btrfs::set_read_only(&place, true) {
-            Ok(()) => {
-                staging.discard_or_leave();
-                error.into()
-            }
-            Err(rollback) => Error::RollbackFailed {
-                failed: Box::new(error.into()),
-                rollback: Box::new(rollback.into()),
-            },
-        });
+        let sealed = btrfs::set_read_only(&place, true);
+        if sealed.is_ok() {
+            staging.discard_or_leave();
+        }
+        return Err(Error::from(error).taken_back(sealed.map_err(Error::from)));
     }
     let removed = (|| {
         pool.commit()?;

@@ -1,7 +1,7 @@
 //! Making a pool: filesystem, directories, template, journal; `pool.json` last.
 
 use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use profile_db::PoolFile;
@@ -9,7 +9,7 @@ use profile_db::journal::Journal;
 use profile_db::model::Time;
 use profile_sys::{btrfs, file, loop_device};
 
-use super::find::canonical;
+use super::find::device_of;
 use super::{Pool, mount_privately};
 use crate::error::{Error, Result};
 use crate::identity;
@@ -72,13 +72,7 @@ pub fn create(target: &Path, options: &CreateOptions, progress: &mut dyn Progres
             path: target.to_path_buf(),
             source: Box::new(error),
         },
-        false => match file::remove_file(target) {
-            Ok(()) => error,
-            Err(rollback) => Error::RollbackFailed {
-                failed: Box::new(error),
-                rollback: Box::new(rollback.into()),
-            },
-        },
+        false => error.taken_back(file::remove_file(target).map_err(Error::from)),
     })
 }
 
@@ -110,14 +104,7 @@ fn examine(target: &Path, options: &CreateOptions) -> Result<Found> {
                 resize: Some(size),
             });
         }
-        Err(source) => {
-            return Err(profile_sys::Error::Io {
-                verb: "look at",
-                path: target.to_path_buf(),
-                source,
-            }
-            .into());
-        }
+        Err(error) => return Err(profile_sys::Error::io("look at", target, error).into()),
     };
     let kind = metadata.file_type();
     if !kind.is_file() && !kind.is_block_device() {
@@ -173,17 +160,9 @@ fn require_free(target: &Path, is_image: bool) -> Result<()> {
 fn build(target: &Path, options: &CreateOptions, progress: &mut dyn Progress) -> Result<Pool> {
     progress.begin("making the filesystem");
     btrfs::make_filesystem(target, &options.label)?;
-    let is_file = std::fs::metadata(target).is_ok_and(|metadata| metadata.file_type().is_file());
+    let is_image = std::fs::metadata(target).is_ok_and(|metadata| metadata.file_type().is_file());
     // Kept until the mount keeps the device.
-    let attached = if is_file {
-        Some(loop_device::attach(target)?)
-    } else {
-        None
-    };
-    let device: PathBuf = match &attached {
-        Some(attached) => attached.device.clone(),
-        None => canonical(target)?,
-    };
+    let (device, attached) = device_of(target, is_image)?;
     let layout = mount_privately(&device)?;
     drop(attached);
 

@@ -62,14 +62,7 @@ pub(super) fn attach(selector: &Selector) -> Result<Located> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(Error::PoolMissing { path: path.clone() });
         }
-        Err(source) => {
-            return Err(profile_sys::Error::Io {
-                verb: "look at",
-                path: path.clone(),
-                source,
-            }
-            .into());
-        }
+        Err(error) => return Err(profile_sys::Error::io("look at", path, error).into()),
     };
     let kind = metadata.file_type();
     if kind.is_dir() {
@@ -91,15 +84,7 @@ pub(super) fn attach(selector: &Selector) -> Result<Located> {
             found,
         });
     }
-    let attached = if kind.is_file() {
-        Some(loop_device::attach(path)?)
-    } else {
-        None
-    };
-    let device = match &attached {
-        Some(attached) => attached.device.clone(),
-        None => canonical(path)?,
-    };
+    let (device, attached) = device_of(path, kind.is_file())?;
     Ok(Located {
         device,
         named: path.clone(),
@@ -107,9 +92,21 @@ pub(super) fn attach(selector: &Selector) -> Result<Located> {
     })
 }
 
+/// The device of an image, which is attached to one for it, or a device by its own path.
+pub(super) fn device_of(
+    path: &Path,
+    is_image: bool,
+) -> Result<(PathBuf, Option<loop_device::Attached>)> {
+    if is_image {
+        let attached = loop_device::attach(path)?;
+        return Ok((attached.device.clone(), Some(attached)));
+    }
+    Ok((canonical(path)?, None))
+}
+
 /// The path by which everybody finds the device, wherever they stand and whatever link was named: it is
 /// recorded in sessions, and compared with the mount table.
-pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
+fn canonical(path: &Path) -> Result<PathBuf> {
     let resolved = path.canonicalize();
     Ok(resolved.map_err(|error| profile_sys::Error::io("resolve", path, error))?)
 }

@@ -208,13 +208,7 @@ fn make(pool: &Pool, plan: Plan, actor: &Actor, now: Time) -> Result<Made> {
             journal.complete(operation)
         })?)
     });
-    match taken_back {
-        Ok(()) => Err(error),
-        Err(rollback) => Err(Error::RollbackFailed {
-            failed: Box::new(error),
-            rollback: Box::new(rollback),
-        }),
-    }
+    Err(error.taken_back(taken_back))
 }
 
 /// Whether the profile exists now decides, not where making it failed: the rename is the commit point.

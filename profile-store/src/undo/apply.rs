@@ -113,10 +113,7 @@ fn after_failure(
     match cleaned {
         Ok(true) => error,
         Ok(false) => operation::interrupted(number, error),
-        Err(rollback) => Error::RollbackFailed {
-            failed: Box::new(error),
-            rollback: Box::new(rollback),
-        },
+        Err(rollback) => error.taken_back(Err(rollback)),
     }
 }
 

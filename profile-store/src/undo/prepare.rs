@@ -127,13 +127,7 @@ pub fn prepare(
             staging,
             _lock: lock,
         }),
-        Err(error) => match staging.discard() {
-            Ok(()) => Err(error),
-            Err(rollback) => Err(Error::RollbackFailed {
-                failed: Box::new(error),
-                rollback: Box::new(rollback),
-            }),
-        },
+        Err(error) => Err(error.taken_back(staging.discard())),
     }
 }
 

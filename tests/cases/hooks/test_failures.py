@@ -113,6 +113,12 @@ def _started(pool):
     return child
 
 
+def _started_inside(inside):
+    """The same in a session that stays; its apt is the process that /run/apt.pid names."""
+    inside.say("apt-get -q -y install fpt-slow >/dev/null 2>&1 & echo $! > /run/apt.pid")
+    inside.say("while [ ! -e /var/tmp/fpt-slow.started ]; do sleep 0.05; done")
+
+
 def test_a_killed_apt_is_interrupted(t):
     pool = t.pool("mini")
     child = _started(pool)
@@ -138,8 +144,7 @@ def test_what_was_interrupted_and_is_closed_late_keeps_to_what_it_did(t):
     """The next hook could not close it: another command had the pool's lock."""
     pool = t.pool("mini")
     with session.inside(pool) as inside:
-        inside.say("apt-get -q -y install fpt-slow >/dev/null 2>&1 & echo $! > /run/apt.pid")
-        inside.say("while [ ! -e /var/tmp/fpt-slow.started ]; do sleep 0.05; done")
+        _started_inside(inside)
         inside.say("kill -KILL $(cat /run/apt.pid); for p in $(grep -ls '^Name:.dpkg$' /proc/[0-9]*/status); do "
                    "kill -KILL $(echo $p | cut -d/ -f3); done; touch /var/tmp/fpt-slow.go; sleep 0.5")
         with pool.top() as top, open(f"{top}/@flipper/lock", "rb+") as lock:
@@ -172,8 +177,7 @@ def test_an_interrupted_transaction_can_be_undone(t):
 def test_only_apt_is_killed_and_dpkg_lives_on(t):
     pool = t.pool("mini")
     with session.inside(pool) as inside:
-        inside.say("apt-get -q -y install fpt-slow >/dev/null 2>&1 & echo $! > /run/apt.pid")
-        inside.say("while [ ! -e /var/tmp/fpt-slow.started ]; do sleep 0.05; done")
+        _started_inside(inside)
         inside.say("kill -KILL $(cat /run/apt.pid); touch /var/tmp/fpt-slow.go; "
                    "while grep -qs '^Name:.dpkg$' /proc/[0-9]*/status; do sleep 0.05; done")
         expect.status(pool.fp("recover"), 0)

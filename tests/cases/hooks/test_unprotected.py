@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 
 from lib import expect, session
 from lib.process import run_ok
@@ -21,6 +22,15 @@ def _installs_and_says_one_line(pool, **options):
 
 def _journal(top):
     return f"{top}/@flipper/journal.db"
+
+
+def _edit_journal(pool, *statements):
+    with pool.top() as top:
+        other = sqlite3.connect(_journal(top))
+        for statement in statements:
+            other.execute(statement)
+        other.commit()
+        other.close()
 
 
 def _recorded_later(pool):
@@ -83,7 +93,6 @@ def test_a_missing_journal(t):
 
 def test_a_locked_journal(t):
     """Another program holds SQLite's write lock for longer than the hook may wait."""
-    import sqlite3
     pool = t.pool("mini")
     with pool.top() as top:
         other = sqlite3.connect(_journal(top), isolation_level=None)
@@ -96,31 +105,16 @@ def test_a_locked_journal(t):
 
 
 def test_a_journal_from_the_future(t):
-    import sqlite3
     pool = t.pool("mini")
-    with pool.top() as top:
-        other = sqlite3.connect(_journal(top))
-        other.execute("INSERT INTO features (name, class) VALUES ('from-the-future', 'incompatible')")
-        other.commit()
-        other.close()
+    _edit_journal(pool, "INSERT INTO features (name, class) VALUES ('from-the-future', 'incompatible')")
     _installs_and_says_one_line(pool)
-    with pool.top() as top:
-        other = sqlite3.connect(_journal(top))
-        other.execute("DELETE FROM features")
-        other.commit()
-        other.close()
+    _edit_journal(pool, "DELETE FROM features")
     _recorded_later(pool)
 
 
 def test_an_older_tool_still_records_into_a_newer_compatible_journal(t):
-    import sqlite3
     pool = t.pool("mini")
-    with pool.top() as top:
-        other = sqlite3.connect(_journal(top))
-        other.execute("INSERT INTO features (name, class) VALUES ('nicer-colours', 'compatible')")
-        other.execute("PRAGMA user_version = 999")
-        other.commit()
-        other.close()
+    _edit_journal(pool, "INSERT INTO features (name, class) VALUES ('nicer-colours', 'compatible')", "PRAGMA user_version = 999")
     expect.status(pool.install("fpt-hello=1"), 0)
     expect.equal(pool.newest()["state"], "done")
 

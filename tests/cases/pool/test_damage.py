@@ -7,14 +7,6 @@ from lib import command, expect, pools
 from lib.process import run_ok
 
 
-def _edit(path, change):
-    with open(path, encoding="utf-8") as f:
-        content = json.load(f)
-    change(content)
-    with open(path, "w", encoding="utf-8") as f:
-        json.dump(content, f)
-
-
 def _refused(answer, *codes):
     expect.status(answer, *codes)
     error = answer.error
@@ -81,7 +73,7 @@ def test_a_pool_that_lost_a_part_is_not_taken_for_one_never_finished(t):
 def test_a_pool_with_an_unknown_incompatible_feature(t):
     pool = t.pool("toy")
     with pool.top() as top:
-        _edit(f"{top}/@flipper/pool.json", lambda c: c["format"]["incompatible"].append("from-the-future"))
+        pools.edit_json(f"{top}/@flipper/pool.json", lambda c: c["format"]["incompatible"].append("from-the-future"))
     error = _refused(pool.fp("list"), 1)
     expect.contains(json.dumps(error), "from-the-future")
 
@@ -89,7 +81,7 @@ def test_a_pool_with_an_unknown_incompatible_feature(t):
 def test_a_pool_with_an_unknown_read_only_feature_can_be_read_but_not_changed(t):
     pool = t.pool("toy")
     with pool.top() as top:
-        _edit(f"{top}/@flipper/pool.json", lambda c: c["format"]["read_only_compatible"].append("from-the-future"))
+        pools.edit_json(f"{top}/@flipper/pool.json", lambda c: c["format"]["read_only_compatible"].append("from-the-future"))
     expect.status(pool.fp("list"), 0)
     expect.equal(pool.ok("pool", "info")["read_only_because"], ["from-the-future"])
     expect.contains(expect.status(pool.plain("pool", "info"), 0).text, "from-the-future")
@@ -99,7 +91,7 @@ def test_a_pool_with_an_unknown_read_only_feature_can_be_read_but_not_changed(t)
 def test_a_pool_with_an_unknown_compatible_feature_works(t):
     pool = t.pool("toy")
     with pool.top() as top:
-        _edit(f"{top}/@flipper/pool.json", lambda c: c["format"]["compatible"].append("nicer-colours"))
+        pools.edit_json(f"{top}/@flipper/pool.json", lambda c: c["format"]["compatible"].append("nicer-colours"))
     expect.status(pool.fp("create", "other"), 0)
 
 
@@ -121,7 +113,7 @@ def test_a_profile_from_the_future_is_refused_but_kept(t):
     pool = t.pool("toy")
     with pool.top() as top:
         directory, _ = pool.profile_file(top, "dev")
-        _edit(f"{directory}/profile.json", lambda c: c["format"]["incompatible"].append("from-the-future"))
+        pools.edit_json(f"{directory}/profile.json", lambda c: c["format"]["incompatible"].append("from-the-future"))
     answer = pool.fp("clone", "dev", "other")
     expect.that(answer.status in (1, 4), answer)
     expect.contains(answer.text, "from-the-future")

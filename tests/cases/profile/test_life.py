@@ -1,9 +1,8 @@
 """create, list, info, clone, rename, delete, reset, set."""
 
-import json
 import os
 
-from lib import command, expect, session
+from lib import command, expect, pools, session
 from lib.process import run_ok
 from lib.session import Terminal
 
@@ -222,10 +221,9 @@ def test_a_reset_keeps_a_state_path_in_a_home(t):
     """One below /home is refused today, but a profile may have it from before."""
     pool = t.pool("toy")
     with pool.top() as top:
+        former = {"policies": {"state-paths": "/home/work,/opt/work"}}
         directory, content = pool.profile_file(top, "dev")
-        content["policies"] = {"state-paths": "/home/work,/opt/work"}
-        with open(f"{directory}/profile.json", "w", encoding="utf-8") as f:
-            json.dump(content, f)
+        pools.edit_json(f"{directory}/profile.json", lambda content: content.update(former))
         state = f"{top}/@state/{content['id']}"
         for place in ("home/work", "opt/work"):
             os.makedirs(f"{state}/{place}")
@@ -272,10 +270,8 @@ def test_profiles_are_snapshots_of_the_template(t):
 def test_the_metadata_of_a_profile_keeps_fields_of_a_newer_tool(t):
     pool = t.pool("toy")
     with pool.top() as top:
-        directory, content = pool.profile_file(top, "dev")
-        content["colour"] = {"of": "tomorrow"}
-        with open(f"{directory}/profile.json", "w", encoding="utf-8") as f:
-            json.dump(content, f)
+        directory, _ = pool.profile_file(top, "dev")
+        pools.edit_json(f"{directory}/profile.json", lambda content: content.update(colour={"of": "tomorrow"}))
     pool.ok("rename", "dev", "router")
     with pool.top() as top:
         _, content = pool.profile_file(top, "router")

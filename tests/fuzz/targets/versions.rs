@@ -2,10 +2,9 @@
 
 #![no_main]
 
-use conffile_diff::dpkg::changes::compare_versions;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|pair: (&str, &str)| {
-    let (a, b) = pair;
-    assert_eq!(compare_versions(a, b), compare_versions(b, a).reverse());
-});
+#[path = "../../../conffile-diff/tests/targets/mod.rs"]
+mod targets;
+
+fuzz_target!(|pair: (&str, &str)| targets::versions(pair.0, pair.1));
