@@ -118,23 +118,26 @@ def power_cut(pool, args, number, name):
     while child.poll() is None and not _stopped(child.pid):
         expect.that(time.monotonic() < deadline, "the command neither stopped nor ended")
         time.sleep(0.005)
-    target = os.path.join(os.path.dirname(pool.image), name)
-    _copy_of_one_moment(pool, target)
+    cut = cut_now(pool, name)
     child.kill()
     child.wait()
     _let_go(pool.image)
-    return pools.Pool(pool.context, target)
+    return cut
 
 
-def _copy_of_one_moment(pool, target):
-    """The kernel writes to a mounted image by itself: a copy during which it did is of no moment at all."""
+def cut_now(pool, name):
+    """A copy of the image of a pool that is in use: what is on the disk at this moment, and nothing else.
+
+    The kernel writes to a mounted image by itself: a copy during which it did is of no moment at all.
+    """
+    target = os.path.join(os.path.dirname(pool.image), name)
     for tries in range(1, 31):
         # Longer than the clock of the filesystem takes to tell two writes apart.
         time.sleep(0.05)
         begun = os.stat(pool.image).st_mtime_ns
         pools.copy_sparse(pool.image, target)
         if os.stat(pool.image).st_mtime_ns == begun:
-            return
+            return pools.Pool(pool.context, target)
         pool.context.note(f"the image changed while it was copied, try {tries}")
     raise expect.Failure("the image never stood still")
 

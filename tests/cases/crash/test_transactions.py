@@ -1,6 +1,8 @@
 """Package changes and their undo, cut at every effect, in the hooks and in the command."""
 
+import contextlib
 import os
+import sqlite3
 
 from lib import crash, expect, session
 from oracle import tree
@@ -12,6 +14,13 @@ def _installed(t, *packages):
     before = pool.reading()
     expect.status(pool.install(*packages), 0)
     return pool, before, pool.reading()
+
+
+def _newest_state(top):
+    """What stands in the journal, before any command of ours has seen it."""
+    with contextlib.closing(sqlite3.connect(f"{top}/@flipper/journal.db")) as journal:
+        state, = journal.execute("SELECT state FROM transactions ORDER BY number DESC LIMIT 1").fetchone()
+    return state
 
 
 def _reading_is_one_of(pool, readings, where):
@@ -210,9 +219,28 @@ def test_a_hook_killed_anywhere_leaves_a_change_that_can_be_undone_or_is_told(t)
         os.unlink(copy.image)
 
 
+def test_what_apt_said_was_done_is_done_after_a_power_cut(t):
+    """When apt has returned, its transaction is on the disk, whole: nothing is left to find out."""
+    pool = t.pool("mini")
+    before = pool.reading()
+    with session.inside(pool) as inside:
+        expect.contains(inside.say("apt-get -q -y install fpt-conf=1 >/dev/null 2>&1; echo status $?"), "status 0")
+        cut = crash.cut_now(pool, "cut.img")
+    told = pool.newest()
+    with cut.top() as top:
+        expect.equal(_newest_state(top), "done", "state of the row on the disk")
+    expect.nothing(cut.ok("recover")["actions"], "actions of recover")
+    row = cut.newest()
+    expect.equal(row, told)
+    packages = [one.ok("-p", "dev", "show", str(row["number"]))["packages"] for one in (pool, cut)]
+    expect.equal(packages[1], packages[0], "packages")
+    expect.nothing(tree.compare(pool.reading(), cut.reading()), "the tree")
+    cut.ok("--yes", "-p", "dev", "undo")
+    expect.nothing(tree.compare(before, cut.reading()), "after the undo")
+
+
 def test_the_intent_is_durable_before_the_first_effect(t):
     """Killed at the exchange, the journal on disk already says what was meant."""
-    import sqlite3
     pool, _, _ = _installed(t, "fpt-conf=1")
     done = pool.copy("done.img")
     points = crash.effects(done, "--yes", "-p", "dev", "undo")
@@ -221,10 +249,7 @@ def test_the_intent_is_durable_before_the_first_effect(t):
     expect.that(exchange, f"no exchange among the effects {[p[1] for p in points]}")
     cut = crash.power_cut(pool, ("--yes", "-p", "dev", "undo"), exchange, "cut.img")
     with cut.top() as top:
-        journal = sqlite3.connect(f"{top}/@flipper/journal.db")
-        states = [row[0] for row in journal.execute("SELECT state FROM transactions ORDER BY number DESC LIMIT 1")]
-        journal.close()
-    expect.equal(states, ["open"], "state of the undo's row at the exchange")
+        expect.equal(_newest_state(top), "open", "state of the undo's row at the exchange")
 
 
 def test_power_cut_during_an_undo(t):
