@@ -1,5 +1,7 @@
 //! Names that are no UTF-8, in JSON.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 /// A path in JSON: `path`, and `path_b64` beside it when the name is not UTF-8.
@@ -32,24 +34,7 @@ impl JsonPath {
 
 /// Base64 with padding (RFC 4648, section 4).
 pub fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let bits = group
-            .iter()
-            .fold(0u32, |bits, byte| (bits << 8) | u32::from(*byte))
-            << (8 * (3 - group.len()));
-        for index in 0..4 {
-            if index <= group.len() {
-                text.push(char::from(
-                    ALPHABET[((bits >> (18 - 6 * index)) & 63) as usize],
-                ));
-            } else {
-                text.push('=');
-            }
-        }
-    }
-    text
+    STANDARD.encode(bytes)
 }
 
 #[cfg(test)]
