@@ -82,3 +82,32 @@ def test_a_staged_undo_costs_at_most_twice_the_raw_operations_whatever_its_size(
     t.note(f"16,000 paths / (list + raw): {middle['16,000 paths'] / reference:.2f}; "
            f"against one file: {middle['16,000 paths'] / middle['one file']:.2f}")
     timing.want(t, middle["16,000 paths"] <= 2 * reference, f"{middle['16,000 paths'] / reference:.2f} times the raw operations")
+
+
+def test_a_staged_undo_that_keeps_later_work_is_in_proportion_to_the_change(t):
+    """Something was edited since, so no old state can be taken as it is: sixteen times the paths, at most about that the time."""
+    t.use_packaged_program()
+    pool = t.pool("mini")
+    sizes = {"1,000 paths": 1000, "16,000 paths": 16000}
+    edits = iter(range(10_000))
+    for number in sizes.values():
+        pool.shell("dev", f"""mkdir -p /root/p/DEBIAN /root/p/usr/lib/fpt-n{number} && cd /root/p/usr/lib/fpt-n{number}
+            i=0; while [ $i -lt {number} ]; do echo $i > $i; i=$((i+1)); done
+            printf 'Package: fpt-n{number}\\nVersion: 1\\nArchitecture: all\\nMaintainer: x <x@example>\\nDescription: x\\n' > /root/p/DEBIAN/control
+            dpkg-deb -Znone -b /root/p /root/fpt-n{number}.deb >/dev/null && rm -r /root/p""")
+
+    def ours(number):
+        def measure():
+            pool.run_ok("dev", "dpkg", "-i", f"/root/fpt-n{number}.deb")
+            pool.shell("dev", f"echo {next(edits)} > /root/later")
+            took = timing.seconds(lambda: expect.status(pool.fp("--yes", "-p", "dev", "undo"), 0))
+            pool.shell("dev", f"test ! -e /usr/lib/fpt-n{number} && test -s /root/later")
+            return took
+        return measure
+
+    measured = timing.interleaved({name: ours(number) for name, number in sizes.items()}, timing.rounds(t, 5))
+    timing.tell(t, "staged undo that keeps later work", measured)
+    middle = timing.medians(measured)
+    ratio = middle["16,000 paths"] / middle["1,000 paths"]
+    t.note(f"ratio {ratio:.1f} for sixteen times the paths")
+    timing.want(t, ratio <= 20, f"{ratio:.1f} times the time for sixteen times the paths")

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 
-from lib import expect
+from lib import expect, schemas
 from lib.process import Output, run, status_of
 
 
@@ -40,7 +40,10 @@ def environment(extra=None):
 
 def call(program, *args, env=None, input=None, timeout=600):
     done = run(program, *args, env=environment(env), input=input, timeout=timeout)
-    return Answer(done.argv, done.status, done.stdout, done.stderr)
+    answer = Answer(done.argv, done.status, done.stdout, done.stderr)
+    if "--json" in args:
+        schemas.check(answer)
+    return answer
 
 
 def start(program, *args, env=None, **options):
