@@ -8,9 +8,11 @@
 //!    the history log, and says what changed between two states of them.
 //! 2. [`attribution`] decides which changed paths of a transaction were the work of its packages.
 //! 3. [`text`] prints the difference of two files.
+//! 4. [`merge`] joins two changes of one file, record by record where it is a list of records.
 //!
 //! Paths are bytes throughout: a package may ship a name that is not UTF-8.
 
 pub mod attribution;
 pub mod dpkg;
+pub mod merge;
 pub mod text;

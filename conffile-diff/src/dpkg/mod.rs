@@ -6,7 +6,7 @@ pub mod extended_states;
 pub mod history_log;
 pub mod info;
 pub mod notices;
-mod stanza;
+pub(crate) mod stanza;
 pub mod status;
 
 pub use changes::{Action, Hints, PackageChange, changes};

@@ -1,0 +1,184 @@
+//! update-alternatives' records of a name (dpkg, `utils/update-alternatives.c`).
+//!
+//! The form: `auto` or `manual`, the master link, the name and the link of each slave, an empty line; then for
+//! each choice its path, its priority and its path of each slave, which may be empty; an empty line.
+
+use std::collections::BTreeMap;
+
+use super::records::{lines, without_end};
+use super::{Conflict, Error, Merged, Sides, Three, one_changed};
+use crate::dpkg::stanza::lossy;
+
+type Text = Vec<u8>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Choice {
+    priority: Text,
+    /// By the slave's name; without those that are empty.
+    slaves: BTreeMap<Text, Text>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Alternative {
+    status: Text,
+    link: Text,
+    /// Link by name, in the order in which update-alternatives saves them.
+    slaves: BTreeMap<Text, Text>,
+    choices: BTreeMap<Text, Choice>,
+}
+
+/// Merges status and links as values, slaves and choices by name.
+///
+/// # Errors
+///
+/// A side is cut short.
+pub fn merge(sides: Sides<'_>) -> Result<Merged, Error> {
+    let side = |content: Option<&[u8]>| content.map_or_else(|| Ok(Alternative::default()), parse);
+    let three = Three {
+        ancestor: side(sides.ancestor)?,
+        mine: side(sides.mine)?,
+        other: side(sides.other)?,
+    };
+    let mut conflicts = Vec::new();
+    let mut value = |what: String, of: &dyn Fn(&Alternative) -> Option<Text>| -> Option<Text> {
+        let (ancestor, mine, other) = (of(&three.ancestor), of(&three.mine), of(&three.other));
+        let values = Three {
+            ancestor: ancestor.as_deref(),
+            mine: mine.as_deref(),
+            other: other.as_deref(),
+        };
+        match one_changed(values) {
+            Some(value) => value.map(<[u8]>::to_vec),
+            None => {
+                let told = |side: Option<&[u8]>| side.map_or_else(|| "nothing".to_owned(), lossy);
+                conflicts.push(Conflict {
+                    what,
+                    mine: told(values.mine),
+                    other: told(values.other),
+                });
+                mine
+            }
+        }
+    };
+    let present = |text: &Text| (!text.is_empty()).then(|| text.clone());
+    let mut merged = Alternative {
+        status: value("mode".to_owned(), &|side| present(&side.status)).unwrap_or_default(),
+        link: value("link".to_owned(), &|side| present(&side.link)).unwrap_or_default(),
+        ..Alternative::default()
+    };
+    for name in names(&three, |side| side.slaves.keys()) {
+        let link = value(format!("link {}", lossy(&name)), &|side| {
+            side.slaves.get(&name).cloned()
+        });
+        merged.slaves.extend(link.map(|link| (name, link)));
+    }
+    for path in names(&three, |side| side.choices.keys()) {
+        let written = value(format!("choice {}", lossy(&path)), &|side| {
+            side.choices.get(&path).map(Choice::words)
+        });
+        let choice = [&three.mine, &three.other, &three.ancestor]
+            .into_iter()
+            .filter_map(|side| side.choices.get(&path))
+            .find(|choice| Some(choice.words()) == written);
+        merged
+            .choices
+            .extend(choice.map(|choice| (path, choice.clone())));
+    }
+    // update-alternatives deletes the file of a name that has no choice left.
+    let content = (!merged.choices.is_empty()).then(|| merged.write());
+    Ok(Merged { content, conflicts })
+}
+
+fn names<'a, I: Iterator<Item = &'a Text>>(
+    three: &'a Three<Alternative>,
+    of: impl Fn(&'a Alternative) -> I,
+) -> Vec<Text> {
+    let mut names: Vec<Text> = [&three.ancestor, &three.mine, &three.other]
+        .into_iter()
+        .flat_map(of)
+        .cloned()
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn parse(content: &[u8]) -> Result<Alternative, Error> {
+    let mut lines = lines(content).map(|line| without_end(line).to_vec());
+    let mut next = |what: &str| {
+        lines.next().ok_or_else(|| Error {
+            kind: "an alternative",
+            detail: format!("it ends before {what}"),
+        })
+    };
+    let mut alternative = Alternative {
+        status: next("its mode")?,
+        link: next("its link")?,
+        ..Alternative::default()
+    };
+    // Choices have their slaves in the order of the head.
+    let mut order = Vec::new();
+    loop {
+        let name = next("the end of its links")?;
+        if name.is_empty() {
+            break;
+        }
+        let link = next("the link of a slave")?;
+        order.push(name.clone());
+        alternative.slaves.insert(name, link);
+    }
+    loop {
+        let path = next("the end of its choices")?;
+        if path.is_empty() {
+            return Ok(alternative);
+        }
+        let priority = next("a priority")?;
+        let mut slaves = BTreeMap::new();
+        for name in &order {
+            let slave = next("the path of a slave")?;
+            if !slave.is_empty() {
+                slaves.insert(name.clone(), slave);
+            }
+        }
+        alternative
+            .choices
+            .insert(path, Choice { priority, slaves });
+    }
+}
+
+impl Choice {
+    /// All of it as one text, to compare and to tell.
+    fn words(&self) -> Text {
+        let mut text = [b"priority ", self.priority.as_slice()].concat();
+        for (name, path) in &self.slaves {
+            text.extend([b", ", name.as_slice(), b" ", path].concat());
+        }
+        text
+    }
+}
+
+impl Alternative {
+    fn write(&self) -> Text {
+        let mut content = Vec::new();
+        let mut line = |text: &[u8]| {
+            content.extend_from_slice(text);
+            content.push(b'\n');
+        };
+        line(&self.status);
+        line(&self.link);
+        for (name, link) in &self.slaves {
+            line(name);
+            line(link);
+        }
+        line(b"");
+        for (path, choice) in &self.choices {
+            line(path);
+            line(&choice.priority);
+            for name in self.slaves.keys() {
+                line(choice.slaves.get(name).map_or(b"", Vec::as_slice));
+            }
+        }
+        line(b"");
+        content
+    }
+}

@@ -1,0 +1,128 @@
+//! Three-way merges of the files that many packages share: pure, by what the file is.
+//!
+//! A merge has three sides. The *ancestor* is what two others began from, *mine* is what stands now and is
+//! not to be lost, *other* is what is wanted. An undo has the state that the transaction left for an ancestor
+//! and the state before it for the other; a rebase has the old base and the new one.
+//!
+//! Rules, for every kind:
+//! 1. What only one side changed is taken from that side; what both changed alike is taken.
+//! 2. What both changed differently is a [`Conflict`]. There the result keeps mine: nothing that is not asked
+//!    about is ever overwritten.
+//! 3. Records that nobody changed stay byte for byte, in mine's order.
+
+mod accounts;
+mod alternatives;
+mod kind;
+mod lines;
+mod records;
+mod stanzas;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use kind::{Kind, kind_of};
+
+/// The three contents of one path; `None` where it does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sides<'a> {
+    /// What both others began from.
+    pub ancestor: Option<&'a [u8]>,
+    /// What stands now.
+    pub mine: Option<&'a [u8]>,
+    /// What is wanted.
+    pub other: Option<&'a [u8]>,
+}
+
+/// Something that both sides changed, each in its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The record, for people: `package nginx`, `user anna`, `lines 3 to 5`.
+    pub what: String,
+    /// What mine has, in few words.
+    pub mine: String,
+    /// What the other has.
+    pub other: String,
+}
+
+/// What a merge comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merged {
+    /// The content; `None` when the path is to go. Mine where there is a conflict.
+    pub content: Option<Vec<u8>>,
+    /// What has to be decided.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Why a file of a known kind cannot be merged record by record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot merge {kind}: {detail}")]
+pub struct Error {
+    /// What the file is.
+    pub kind: &'static str,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// Merges one file.
+///
+/// # Errors
+///
+/// A side is not of the form that its kind has. Nothing is guessed then: the caller has a conflict about the
+/// whole file.
+pub fn merge(kind: Kind, sides: Sides<'_>) -> Result<Merged, Error> {
+    if let Some(content) = one_changed(sides) {
+        return Ok(Merged {
+            content: content.map(<[u8]>::to_vec),
+            conflicts: Vec::new(),
+        });
+    }
+    match kind {
+        Kind::DpkgStatus => stanzas::status(sides),
+        Kind::ExtendedStates => stanzas::extended_states(sides),
+        Kind::DebconfDatabase => stanzas::debconf(sides),
+        Kind::Diversions => lines::diversions(sides),
+        Kind::StatOverrides => lines::stat_overrides(sides),
+        Kind::LineSet => lines::set(sides),
+        Kind::UcfHashes => lines::ucf_hashes(sides),
+        Kind::UcfRegistry => lines::ucf_registry(sides),
+        Kind::SubordinateIds => accounts::subordinate_ids(sides),
+        Kind::Passwd => accounts::passwd(sides),
+        Kind::Shadow => accounts::shadow(sides),
+        Kind::Group => accounts::group(sides),
+        Kind::GroupShadow => accounts::group_shadow(sides),
+        Kind::Alternative => alternatives::merge(sides),
+        Kind::File => Ok(text::merge(sides)),
+    }
+}
+
+/// The result where at most one side changed, or both alike; `None` where they differ.
+fn one_changed<T: Copy + PartialEq>(sides: impl Into<Three<T>>) -> Option<T> {
+    let Three {
+        ancestor,
+        mine,
+        other,
+    } = sides.into();
+    if mine == other || other == ancestor {
+        return Some(mine);
+    }
+    (mine == ancestor).then_some(other)
+}
+
+/// Three values of one thing.
+#[derive(Debug, Clone, Copy)]
+struct Three<T> {
+    ancestor: T,
+    mine: T,
+    other: T,
+}
+
+impl<'a> From<Sides<'a>> for Three<Option<&'a [u8]>> {
+    fn from(sides: Sides<'a>) -> Self {
+        Self {
+            ancestor: sides.ancestor,
+            mine: sides.mine,
+            other: sides.other,
+        }
+    }
+}
