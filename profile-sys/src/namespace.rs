@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::sched::{CloneFlags, setns};
+use nix::unistd::{chroot, fchdir};
 
 pub use child::{Child, fork_child, fork_child_bound, reap_until};
 pub use detach::detach_from_terminal;
@@ -87,7 +88,8 @@ fn inode(path: &Path) -> Result<u64> {
 /// Puts the calling thread into namespaces of process `pid`; a pid namespace takes effect for its children.
 ///
 /// All files are opened before the first one is entered, for in the middle /proc may be another one. After a
-/// mount namespace was entered, root and working directory are its root.
+/// mount namespace was entered, root and working directory are those of the process: the namespace's own root is
+/// another one where the process began in a chroot.
 ///
 /// # Errors
 /// ENOENT when the process is gone; EINVAL in a process with several threads that share their working
@@ -98,13 +100,27 @@ pub fn enter(pid: u32, kinds: &[Kind]) -> Result<()> {
     for &kind in kinds {
         let path = namespace_file(pid, kind);
         let file = File::open(&path).map_err(|error| Error::io(VERB, &path, error))?;
-        files.push((kind, path, file));
+        let root = match kind {
+            Kind::Mount => Some(root_of(pid)?),
+            _ => None,
+        };
+        files.push((kind, path, file, root));
     }
-    for (kind, path, file) in files {
+    for (kind, path, file, root) in files {
         fault::point(VERB, &path)?;
         setns(file, kind.flag()).map_err(|error| Error::io(VERB, &path, error))?;
+        if let Some(root) = root {
+            fchdir(root)
+                .and_then(|()| chroot("."))
+                .map_err(|error| Error::io(VERB, &path, error))?;
+        }
     }
     Ok(())
+}
+
+fn root_of(pid: u32) -> Result<File> {
+    let path = PathBuf::from(format!("/proc/{pid}/root"));
+    File::open(&path).map_err(|error| Error::io("open", &path, error))
 }
 
 /// Gives the calling thread new namespaces; a pid namespace for its children. Mounts stay shared as they

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from lib import expect, session
+from lib import command, expect, session
 
 
 def test_passes_the_exit_status_on(t):
@@ -147,3 +147,19 @@ def test_two_profiles_run_at_once(t):
         one.say("echo one > /etc/mark")
         two.say("echo two > /etc/mark")
         expect.equal((one.say("cat /etc/mark"), two.say("cat /etc/mark")), ("one\n", "two\n"))
+
+
+def test_it_works_in_a_chroot(t):
+    """There the root of a mount namespace is not the root of the processes in it."""
+    pool = t.pool("mini")
+    root = t.path("chroot")
+    os.mkdir(root)
+    in_chroot = ("unshare", "--mount", "sh", "-c",
+                 'mount --make-rprivate / && mount --rbind / "$0" && exec chroot "$0" "$@"', root)
+
+    def run(*argv):
+        return command.call(*in_chroot, t.program(), "--pool", pool.image, "run", "dev", "--", *argv)
+    expect.status(run("sh", "-c", "test -e /run/flipper-profile/session.json && exit 42"), 42)
+    with session.inside(pool) as inside:
+        inside.say("echo mine > /run/mark")
+        expect.equal(run("cat", "/run/mark").text, "mine\n")
