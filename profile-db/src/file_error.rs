@@ -103,6 +103,16 @@ pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
 
 fn from_json<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, FileError> {
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        // Cut behind the sign of a number, serde_json calls the number wrong instead.
+        Category::Syntax
+            if matches!(bytes, [.., b'-' | b'+' | b'e' | b'E']) && ends_at(&error, bytes) =>
+        {
+            FileError::Truncated {
+                what,
+                line: error.line(),
+                column: error.column(),
+            }
+        }
         Category::Eof => FileError::Truncated {
             what,
             line: error.line(),
@@ -117,6 +127,14 @@ fn from_json<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T,
             detail: printable(&error.to_string()),
         },
     })
+}
+
+/// Whether an error is about the last byte, in the numbers that serde_json has for places: lines from one, columns
+/// in bytes.
+fn ends_at(error: &serde_json::Error, bytes: &[u8]) -> bool {
+    let lines = bytes.split(|&byte| byte == b'\n');
+    let last = lines.clone().next_back().map_or(0, <[u8]>::len);
+    error.line() == lines.count() && error.column() >= last
 }
 
 /// serde quotes the input in some of its messages: nothing of it may reach a

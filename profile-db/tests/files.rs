@@ -277,6 +277,17 @@ fn boot_log_lines() -> impl Strategy<Value = BootLogLine> {
         )
 }
 
+#[test]
+fn a_file_cut_behind_the_sign_of_a_number_is_cut_and_one_with_a_wrong_number_is_not_json() {
+    let bytes = br#"{"format": {"version": 1}, "later": -"#;
+    let cut = ProfileFile::parse(bytes);
+    assert!(matches!(cut, Err(FileError::Truncated { .. })), "{cut:?}");
+    let wrong = ProfileFile::parse(br#"{"format": {"version": 1}, "later": -x}"#);
+    assert!(matches!(wrong, Err(FileError::NotJson { .. })), "{wrong:?}");
+    let wrong = ProfileFile::parse(b"{\"format\": {\"version\": 1},\n\"later\": -x,\n\"more\": 1e");
+    assert!(matches!(wrong, Err(FileError::NotJson { .. })), "{wrong:?}");
+}
+
 proptest! {
     #[test]
     fn pool_files_round_trip(file in pool_files()) {

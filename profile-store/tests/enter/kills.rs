@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::support::{Fixture, enter, kill, wait_until};
+use crate::support::{Fixture, enter, kill, signal_all, wait_until};
 
 /// The next entry works, and after it nothing is left.
 fn works_again(fixture: &Fixture) {
@@ -53,15 +53,7 @@ fn loop_everything_killed_at_once_leaves_nothing() {
     fixture.remember_upper();
     let (mut one, mut two) = (fixture.session("sleep 100"), fixture.session("sleep 100"));
     let holder = fixture.holder().expect("a holder");
-    let pids = [one.child.id(), holder, two.child.id()].map(|pid| pid.to_string());
-    assert!(
-        Command::new("kill")
-            .arg("-KILL")
-            .args(&pids)
-            .status()
-            .unwrap()
-            .success()
-    );
+    signal_all(&[one.child.id(), holder, two.child.id()], "KILL");
     one.end();
     two.end();
     fixture.wait_until_gone();

@@ -249,11 +249,16 @@ pub fn kill(pid: u32) {
 
 /// Sends a signal by its name.
 pub fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill")
-        .arg(format!("-{name}"))
-        .arg(pid.to_string())
+    signal_all(&[pid], name);
+}
+
+/// Sends a signal to several at once. By the shell's own `kill`: a small Debian has no other.
+pub fn signal_all(pids: &[u32], name: &str) {
+    let status = Command::new("sh")
+        .args(["-c", r#"kill "$@""#, "sh", &format!("-{name}")])
+        .args(pids.iter().map(u32::to_string))
         .status()
-        .expect("kill");
+        .expect("sh");
     assert!(status.success());
 }
 
