@@ -63,10 +63,8 @@ fn loop_while_we_hold_the_locks_dpkg_refuses_and_the_other_way_round() {
     let output = configure_all(&admin);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(
-        said.contains("frontend lock was locked by another process"),
-        "{said}"
-    );
+    // By "another process" until dpkg 1.22, which names it.
+    assert!(said.contains("frontend lock was locked by "), "{said}");
     drop(held);
     assert!(configure_all(&admin).status.success());
 
