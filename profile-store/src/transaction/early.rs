@@ -5,6 +5,7 @@
 //! snapshot counts only when the row turns out to be the one it was made for, else it is deleted.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use profile_db::model::{SnapshotName, TransactionNumber};
 
@@ -59,6 +60,15 @@ impl Early {
     /// The transaction it is made for.
     pub fn number(&self) -> TransactionNumber {
         self.number
+    }
+
+    /// Waits for a time until it is there; `None` when it is not yet.
+    ///
+    /// # Errors
+    ///
+    /// In the answer: it cannot be made.
+    pub fn wait_for(&self, limit: Duration) -> Option<Result<SnapshotName>> {
+        self.taken.recv_timeout(limit).ok()
     }
 
     /// Waits until it is there.

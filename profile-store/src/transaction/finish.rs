@@ -1,5 +1,7 @@
 //! The end of a commit: the snapshot after it, what it did, how it went.
 
+use std::time::Duration;
+
 use profile_db::journal::{
     Finish, Journal, Outcome as Ended, PackageChange, Transaction, TransactionKind,
 };
@@ -10,6 +12,7 @@ use profile_db::state::State;
 use super::caller::Caller;
 use super::early::Early;
 use super::front_end::Grouping;
+use super::measure::Beside;
 use super::notes::{About, Note};
 use super::reconcile::drop_row;
 use super::{World, catch_up, history, measure, reason, rows, settled, snapshots};
@@ -46,32 +49,51 @@ pub fn finish(
     now: Time,
     early: Option<Early>,
 ) -> Result<Finished> {
-    let (row, planned) = rows::held(journal, |journal| {
+    let found = rows::held(journal, |journal| {
         catch_up::import_of(world, journal, &caller.owner)?;
         let row = rows::going_on(world, journal, &caller.owner)?;
         let planned = match &row {
             Some(row) => journal.packages(row.number)?,
             None => Vec::new(),
         };
-        Ok((row, planned))
-    })?;
-    let meant = |row: &Transaction, early: &Early| {
-        row.number == early.number() && row.state != State::Skipped
-    };
-    let early = match (&row, early) {
-        (Some(row), Some(early)) if meant(row, &early) => Some(early),
-        (_, Some(early)) => {
-            early.discard(world)?;
-            None
+        let meant = |row: &Transaction, early: &Early| {
+            row.number == early.number() && row.state != State::Skipped
+        };
+        let (Some(row), Some(early)) = (&row, &early) else {
+            return Ok(Found::Row(row.map(Box::new), planned));
+        };
+        if !meant(row, early) || snapshots::pre(world, row.number)?.is_none() {
+            return Ok(Found::Row(Some(Box::new(row.clone())), planned));
         }
-        (_, None) => None,
+        // While the snapshot is made.
+        let begun = Begun::read(world, row.clone(), planned);
+        // Opening the journal anew takes as long as this mostly waits.
+        Ok(match early.wait_for(MOMENT) {
+            Some(taken) => Found::Ended(begun.finish(world, journal, caller, now, taken)?),
+            None => Found::Making(Box::new(begun)),
+        })
+    })?;
+    let (row, planned) = match (found, early) {
+        (Found::Ended(finished), _) => return Ok(finished),
+        (Found::Making(begun), Some(early)) => {
+            let taken = early.wait(world);
+            return begun.finish(world, journal, caller, now, taken);
+        }
+        (Found::Making(begun), None) => (Some(begun.row), begun.planned),
+        (Found::Row(row, planned), early) => {
+            if let Some(early) = early {
+                early.discard(world)?;
+            }
+            (row.map(|row| *row), planned)
+        }
     };
     match row {
         Some(row) if row.state == State::Skipped => {
             finish_unprotected(world, journal, &row, &planned, caller, now)
         }
         Some(row) if snapshots::pre(world, row.number)?.is_some() => {
-            finish_protected(world, journal, &row, &planned, caller, now, early)
+            let taken = snapshots::take_post(world, row.number);
+            Begun::read(world, row, planned).finish(world, journal, caller, now, taken)
         }
         // The hook before it was killed between the row and the snapshot.
         Some(row) => {
@@ -84,82 +106,114 @@ pub fn finish(
     }
 }
 
-fn finish_protected(
-    world: &World<'_>,
-    journal: &Journal,
-    row: &Transaction,
-    planned: &[PackageChange],
-    caller: &Caller,
-    now: Time,
-    early: Option<Early>,
-) -> Result<Finished> {
-    let number = row.number;
-    let pre = world.snapshot(SnapshotName::Pre(number));
-    // While the snapshot is made, when it is.
-    let beside = measure::beside(world, row, &pre);
-    let taken = match early {
-        Some(early) => early.wait(world),
-        None => snapshots::take_post(world, number),
-    };
-    let (post_name, missing) = match taken {
-        Ok(name) => (Some(name), None),
-        Err(error) => (None, Some(error)),
-    };
-    // Without it the present is measured: nothing else works on packages while this hook runs.
-    let post = post_name.map_or_else(|| world.subvolume(), |name| world.snapshot(name));
-    let outcome = measure::packages(world, row, beside?, &post, planned)?;
-    let first_commit = row.commits.begun <= 1;
-    if first_commit
-        && outcome.is_nothing()
-        && post_name.is_some()
-        && measure::is_bookkeeping_only(world, row, &pre, &post)?
-    {
-        drop_row(world, journal, number)?;
-        return Ok(Finished::Dropped(number));
-    }
-    let mut problem = outcome.problem.clone();
-    if let Some(error) = &missing {
-        let text = format!("no snapshot afterwards: {}", reason::whole(error));
-        problem = Some(problem.map_or(text.clone(), |problem| format!("{problem}; {text}")));
-    }
-    let failed = outcome.problem.is_some() || row.state == State::Failed;
-    let command = better_command(world, row)?;
-    let goes_on = caller.grouping == Grouping::Run;
-    let state = rows::durably(world, journal, |journal| {
-        snapshots::record_pre(journal, number)?;
-        snapshots::record_post(journal, number, post_name)?;
-        journal.set_packages(number, &outcome.packages)?;
-        if let Some(command) = &command {
-            journal.set_command(number, command)?;
+/// How long the journal is held for a snapshot that is being made: others wait meanwhile, and a slow card takes
+/// seconds for one.
+const MOMENT: Duration = Duration::from_millis(40);
+
+/// What the first look into the journal comes to.
+enum Found {
+    /// The snapshot was there in a moment, and all is recorded.
+    Ended(Finished),
+    /// The snapshot is still being made for this row.
+    Making(Box<Begun>),
+    /// No snapshot is being made for it.
+    Row(Option<Box<Transaction>>, Vec<PackageChange>),
+}
+
+/// A transaction that is going on and has a snapshot before it.
+struct Begun {
+    row: Transaction,
+    planned: Vec<PackageChange>,
+    beside: Result<Beside>,
+}
+
+impl Begun {
+    /// With what is read while the snapshot afterwards is made.
+    fn read(world: &World<'_>, row: Transaction, planned: Vec<PackageChange>) -> Self {
+        let beside = measure::beside(world, &row, &world.snapshot(SnapshotName::Pre(row.number)));
+        Self {
+            row,
+            planned,
+            beside,
         }
-        journal.end_commit(number)?;
-        let ended = (!goes_on).then_some(now);
-        match (failed, goes_on) {
-            // A run is done when its process has gone.
-            (false, true) => Ok(State::Open),
-            (false, false) => journal.finish(
-                number,
-                &Finish {
-                    outcome: Ended::Done,
-                    ended,
-                    problem: problem.clone(),
-                },
-            ),
-            (true, _) => journal.finish(
-                number,
-                &Finish {
-                    outcome: Ended::Failed,
-                    ended,
-                    problem: problem.clone(),
-                },
-            ),
+    }
+
+    fn finish(
+        self,
+        world: &World<'_>,
+        journal: &Journal,
+        caller: &Caller,
+        now: Time,
+        taken: Result<SnapshotName>,
+    ) -> Result<Finished> {
+        let Self {
+            row,
+            planned,
+            beside,
+        } = self;
+        let (row, planned) = (&row, &planned);
+        let number = row.number;
+        let pre = world.snapshot(SnapshotName::Pre(number));
+        let (post_name, missing) = match taken {
+            Ok(name) => (Some(name), None),
+            Err(error) => (None, Some(error)),
+        };
+        // Without it the present is measured: nothing else works on packages while this hook runs.
+        let post = post_name.map_or_else(|| world.subvolume(), |name| world.snapshot(name));
+        let outcome = measure::packages(world, row, beside?, &post, planned)?;
+        let first_commit = row.commits.begun <= 1;
+        if first_commit
+            && outcome.is_nothing()
+            && post_name.is_some()
+            && measure::is_bookkeeping_only(world, row, &pre, &post)?
+        {
+            drop_row(world, journal, number)?;
+            return Ok(Finished::Dropped(number));
         }
-    })?;
-    Ok(match missing {
-        Some(error) => Finished::WithoutPost(number, error),
-        None if goes_on => Finished::GoesOn(number),
-        None => Finished::Ended(number, state),
-    })
+        let mut problem = outcome.problem.clone();
+        if let Some(error) = &missing {
+            let text = format!("no snapshot afterwards: {}", reason::whole(error));
+            problem = Some(problem.map_or(text.clone(), |problem| format!("{problem}; {text}")));
+        }
+        let failed = outcome.problem.is_some() || row.state == State::Failed;
+        let command = better_command(world, row)?;
+        let goes_on = caller.grouping == Grouping::Run;
+        let state = rows::durably(world, journal, |journal| {
+            snapshots::record_pre(journal, number)?;
+            snapshots::record_post(journal, number, post_name)?;
+            journal.set_packages(number, &outcome.packages)?;
+            if let Some(command) = &command {
+                journal.set_command(number, command)?;
+            }
+            journal.end_commit(number)?;
+            let ended = (!goes_on).then_some(now);
+            match (failed, goes_on) {
+                // A run is done when its process has gone.
+                (false, true) => Ok(State::Open),
+                (false, false) => journal.finish(
+                    number,
+                    &Finish {
+                        outcome: Ended::Done,
+                        ended,
+                        problem: problem.clone(),
+                    },
+                ),
+                (true, _) => journal.finish(
+                    number,
+                    &Finish {
+                        outcome: Ended::Failed,
+                        ended,
+                        problem: problem.clone(),
+                    },
+                ),
+            }
+        })?;
+        Ok(match missing {
+            Some(error) => Finished::WithoutPost(number, error),
+            None if goes_on => Finished::GoesOn(number),
+            None => Finished::Ended(number, state),
+        })
+    }
 }
 
 /// PackageKit's daemon has one command line for everything; apt's log says what it was asked to do.
