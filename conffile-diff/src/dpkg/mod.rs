@@ -1,6 +1,7 @@
 //! What dpkg and apt keep about packages: parsers, and what changed between two states.
 
 pub mod changes;
+pub mod dependencies;
 pub mod edit;
 pub mod extended_states;
 pub mod history_log;

@@ -31,8 +31,21 @@ pub enum Kind {
     GroupShadow,
     /// `/var/lib/dpkg/alternatives/*`.
     Alternative,
+    /// A tool's copy of its file as it was before, or its lock: worth nothing of its own.
+    Copy,
+    /// Made from other files by a program: made anew, never merged.
+    Derived(Maker),
     /// Anything else: text by lines, the rest as a whole.
     File,
+}
+
+/// The program that makes a derived file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Maker {
+    /// `ldconfig`: the linker's cache.
+    Ldconfig,
+    /// apt, when it needs it the next time.
+    NextUse,
 }
 
 /// Exact paths.
@@ -55,6 +68,39 @@ const PATHS: &[(&str, Kind)] = &[
     ("/etc/gshadow", Kind::GroupShadow),
     ("/etc/subuid", Kind::SubordinateIds),
     ("/etc/subgid", Kind::SubordinateIds),
+    ("/var/lib/dpkg/status-old", Kind::Copy),
+    ("/var/lib/dpkg/diversions-old", Kind::Copy),
+    ("/var/lib/dpkg/statoverride-old", Kind::Copy),
+    ("/var/lib/dpkg/lock", Kind::Copy),
+    ("/var/lib/dpkg/lock-frontend", Kind::Copy),
+    ("/var/lib/dpkg/triggers/Lock", Kind::Copy),
+    ("/var/cache/debconf/config.dat-old", Kind::Copy),
+    ("/var/cache/debconf/passwords.dat-old", Kind::Copy),
+    ("/var/cache/debconf/templates.dat-old", Kind::Copy),
+    ("/etc/passwd-", Kind::Copy),
+    ("/etc/shadow-", Kind::Copy),
+    ("/etc/group-", Kind::Copy),
+    ("/etc/gshadow-", Kind::Copy),
+    ("/etc/subuid-", Kind::Copy),
+    ("/etc/subgid-", Kind::Copy),
+    ("/etc/.pwd.lock", Kind::Copy),
+    ("/etc/ld.so.cache", Kind::Derived(Maker::Ldconfig)),
+    (
+        "/var/cache/ldconfig/aux-cache",
+        Kind::Derived(Maker::Ldconfig),
+    ),
+    ("/var/cache/apt/pkgcache.bin", Kind::Derived(Maker::NextUse)),
+    (
+        "/var/cache/apt/srcpkgcache.bin",
+        Kind::Derived(Maker::NextUse),
+    ),
+];
+
+/// Rotated copies: the path and a dot, then digits.
+const ROTATED: &[&str] = &[
+    "/var/lib/apt/extended_states",
+    "/var/lib/ucf/hashfile",
+    "/var/lib/ucf/registry",
 ];
 
 /// Directories whose direct children are of one kind.
@@ -65,6 +111,14 @@ const DIRECTORIES: &[(&str, Kind)] = &[
 
 /// What the file at an absolute path is.
 pub fn kind_of(path: &[u8]) -> Kind {
+    let rotated = ROTATED.iter().any(|known| {
+        path.strip_prefix(known.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b"."))
+            .is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
+    });
+    if rotated {
+        return Kind::Copy;
+    }
     let exact = PATHS.iter().find(|(known, _)| known.as_bytes() == path);
     let inside = || {
         DIRECTORIES.iter().find(|(directory, _)| {

@@ -21,7 +21,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use kind::{Kind, kind_of};
+pub use kind::{Kind, Maker, kind_of};
 
 /// The three contents of one path; `None` where it does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,10 @@ pub fn merge(kind: Kind, sides: Sides<'_>) -> Result<Merged, Error> {
         Kind::Group => accounts::group(sides),
         Kind::GroupShadow => accounts::group_shadow(sides),
         Kind::Alternative => alternatives::merge(sides),
+        Kind::Copy | Kind::Derived(_) => Ok(Merged {
+            content: sides.mine.map(<[u8]>::to_vec),
+            conflicts: Vec::new(),
+        }),
         Kind::File => Ok(text::merge(sides)),
     }
 }

@@ -40,7 +40,11 @@ fn conflicts(kind: Kind, ancestor: &str, mine: &str, other: &str) -> Vec<String>
 fn knows_what_a_path_is() {
     for (path, kind) in [
         ("/var/lib/dpkg/status", Kind::DpkgStatus),
-        ("/var/lib/dpkg/status-old", Kind::File),
+        ("/var/lib/dpkg/status-old", Kind::Copy),
+        ("/var/lib/dpkg/triggers/Lock", Kind::Copy),
+        ("/var/lib/apt/extended_states.1", Kind::Copy),
+        ("/var/lib/apt/extended_states.d", Kind::File),
+        ("/etc/ld.so.cache", Kind::Derived(Maker::Ldconfig)),
         ("/var/lib/dpkg/triggers/File", Kind::LineSet),
         ("/var/lib/dpkg/alternatives/editor", Kind::Alternative),
         ("/var/lib/dpkg/alternatives/", Kind::File),
@@ -452,7 +456,7 @@ fn file(kind: Kind, records: &[u8]) -> String {
         Kind::Shadow => format!("u{number}:h{value}:{value}:0:9:7:::\n"),
         Kind::Group => format!("g{number}:x:{number}:m{value}\n"),
         Kind::GroupShadow => format!("g{number}:!::m{value}\n"),
-        Kind::LineSet | Kind::File => format!("line {number}\n"),
+        Kind::LineSet | Kind::File | Kind::Copy | Kind::Derived(_) => format!("line {number}\n"),
         Kind::Alternative => format!("/bin/c{number}\n{value}\n"),
     });
     let text: String = text.collect();
