@@ -120,7 +120,8 @@ impl Intent {
     pub fn staging(&self) -> Option<&str> {
         match self {
             Self::Make { staging, .. } | Self::Replace { staging, .. } => Some(staging),
-            Self::Delete { .. } | Self::Restore { .. } | Self::Replay { .. } => None,
+            Self::Replay { task, .. } => task.staging.as_deref(),
+            Self::Delete { .. } | Self::Restore { .. } => None,
         }
     }
 

@@ -102,7 +102,8 @@ pub(crate) fn read_optional(path: &Path) -> Result<Vec<u8>> {
     }
 }
 
-fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Error {
+/// The error of a database that cannot be read.
+pub(crate) fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::PackageDatabase {
         path: path.to_path_buf(),
         detail: error.to_string(),

@@ -144,13 +144,13 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
     let conflict = |conflict: &undo::Conflict| {
         let by: Vec<i64> = conflict.by.iter().map(|number| number.get()).collect();
         let reason = match by.as_slice() {
-            [] => conflict.obstacle.as_str().to_owned(),
-            [one] => format!("{}, by transaction {one}", conflict.obstacle.as_str()),
+            [] => conflict.obstacle.words(),
+            [one] => format!("{}, by transaction {one}", conflict.obstacle.words()),
             many => {
                 let list: Vec<String> = many.iter().map(i64::to_string).collect();
                 format!(
                     "{}, by the transactions {}",
-                    conflict.obstacle.as_str(),
+                    conflict.obstacle.words(),
                     list.join(", ")
                 )
             }

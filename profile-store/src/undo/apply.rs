@@ -1,18 +1,23 @@
 //! Carrying out an undo: beside the profile and exchanged in, or live through the merged mount.
 
 use std::collections::HashSet;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use conffile_diff::merge::{Kind, Maker, kind_of};
 use profile_db::ProfileFile;
 use profile_db::journal::{Action, Journal, TransactionKind};
 use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
+use profile_sys::tree::Root;
 use profile_sys::{btrfs, file};
 use serde::{Deserialize, Serialize};
 
-use super::meanwhile;
+use super::join::{self, Joined};
 use super::plan::{Method, Plan};
 use super::prepare::{NOW, Prepared, Verb};
 use super::replay::{Replayed, replay};
+use super::sides::Sides;
+use super::{derived, meanwhile};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::operation::{self, Ending, Intent, PathText};
@@ -20,10 +25,14 @@ use crate::pool::Pool;
 use crate::profile::{self, identity_of_present, new_row};
 use crate::progress::{Progress, Silent};
 use crate::replacement::{self, Replacement, STAGED_PROFILE, STAGED_STATE};
+use crate::staging::Staging;
 use crate::standing::{Standing, busy, standing};
 use crate::state_paths;
 use crate::transaction::reserve;
 use crate::view::View;
+
+/// Name of the tree that a replay goes by, in its staging directory.
+const WANTED: &str = "wanted";
 
 /// What an undo did.
 #[derive(Debug)]
@@ -223,7 +232,8 @@ fn beside(
         ending.post.clone_from(&plan.transaction.pre);
     } else {
         btrfs::snapshot(&layout.profile(&plan.profile.id), &staged, false)?;
-        let view = View::read_only(pool, &sides.pre, &sides.base)?;
+        let wanted = wanted(pool, &plan, &sides, &staging, ending.transaction)?;
+        let view = View::read_only(pool, &wanted, &sides.base)?;
         let merged = View::writable(pool, &staged, &sides.base)?;
         replayed = replay(
             view.path(),
@@ -232,6 +242,9 @@ fn beside(
             &plan.times,
             progress,
         )?;
+        if makes_linker_cache(&plan) {
+            derived::linker_cache(merged.path(), &mut replayed)?;
+        }
         merged.close()?;
         view.close()?;
         let mut changed = plan.profile.clone();
@@ -271,11 +284,54 @@ fn stage_state(pool: &Pool, plan: &Plan, staged: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Everything that is replayed, parents before children.
 fn paths(plan: &Plan) -> Vec<PathBuf> {
-    plan.restore
+    let joined = plan
+        .joined
         .iter()
-        .map(|change| change.path.clone())
-        .collect()
+        .filter(|(_, joined)| *joined != Joined::Mine)
+        .map(|(path, _)| path);
+    let restored = plan.restore.iter().map(|change| &change.path);
+    let mut paths: Vec<PathBuf> = restored.chain(joined).cloned().collect();
+    paths.sort();
+    paths
+}
+
+/// Whether the linker's cache is one of those that no side has right.
+fn makes_linker_cache(plan: &Plan) -> bool {
+    plan.joined.iter().any(|(path, _)| {
+        let path = Path::new("/").join(path);
+        kind_of(path.as_os_str().as_bytes()) == Kind::Derived(Maker::Ldconfig)
+    })
+}
+
+/// The profile whose merged tree has every path as it is to be: the snapshot from before the transaction, or,
+/// where paths get both changes, a copy of it with those written in.
+fn wanted(
+    pool: &Pool,
+    plan: &Plan,
+    sides: &Sides,
+    staging: &Staging,
+    number: TransactionNumber,
+) -> Result<PathBuf> {
+    if plan.joined.is_empty() {
+        return Ok(sides.pre.clone());
+    }
+    let wanted = staging.part(WANTED);
+    btrfs::snapshot(&sides.pre, &wanted, false)?;
+    let now = pool
+        .layout()
+        .snapshot(&plan.profile.id, SnapshotName::Pre(number));
+    let mine = View::read_only(pool, &now, &sides.base)?;
+    let other = View::read_only(pool, &sides.pre, &sides.base)?;
+    let merged = View::writable(pool, &wanted, &sides.base)?;
+    let roots = [merged.path(), mine.path(), other.path()].map(Root::open);
+    let [merged_root, mine_root, other_root] = roots;
+    join::write(&merged_root?, &mine_root?, &other_root?, &plan.joined)?;
+    for view in [merged, mine, other] {
+        view.close()?;
+    }
+    Ok(wanted)
 }
 
 /// Replays the plan through the merged mount of the mounted profile.
@@ -294,16 +350,15 @@ fn live(
         _lock,
         ..
     } = prepared;
-    let view_of = sides
-        .pre
-        .strip_prefix(pool.layout().top())
-        .unwrap_or(&sides.pre);
+    let wanted = wanted(pool, &plan, &sides, &staging, ending.transaction)?;
+    let view_of = wanted.strip_prefix(pool.layout().top()).unwrap_or(&wanted);
     let task = Task {
         view_of: PathText::from(view_of),
-        paths: plan
-            .restore
+        staging: (wanted != sides.pre).then(|| staging.word().to_owned()),
+        linker_cache: makes_linker_cache(&plan),
+        paths: paths(&plan)
             .iter()
-            .map(|change| PathText::from(change.path.as_path()))
+            .map(|path| PathText::from(path.as_path()))
             .collect(),
         times: plan
             .times
@@ -380,6 +435,9 @@ fn replay_where_it_stands(
             .map(|path| PathText::from(path.as_path()))
             .collect();
         view.close()?;
+        if task.linker_cache {
+            derived::linker_cache(merged, &mut replayed)?;
+        }
         Ok(replayed)
     })
 }
@@ -430,6 +488,12 @@ pub fn finish_replay(
 pub struct Task {
     /// The snapshot whose content the paths get, relative to the pool's top.
     pub view_of: PathText,
+    /// The staging directory that it is in, when it is in one.
+    #[serde(default)]
+    pub staging: Option<String>,
+    /// Whether the linker's cache is made anew.
+    #[serde(default)]
+    pub linker_cache: bool,
     /// The paths, relative to the merged root, parents before children.
     pub paths: Vec<PathText>,
     /// Paths whose time alone is set back.

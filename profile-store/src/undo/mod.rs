@@ -11,8 +11,11 @@
 
 mod apply;
 mod choose;
+mod derived;
 mod facts;
+mod join;
 mod meanwhile;
+mod packages;
 mod plan;
 mod prepare;
 mod replay;
@@ -21,6 +24,7 @@ mod sides;
 pub use apply::{Applied, Task, apply, finish_replay};
 pub(crate) use apply::{drop_row, replay_again};
 pub use choose::{Which, choose};
+pub use join::Joined;
 pub use plan::{Conflict, Method, Obstacle, Plan};
 pub use prepare::{Prepared, Verb, prepare};
 pub use replay::{Replayed, replay};

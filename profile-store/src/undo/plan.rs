@@ -3,12 +3,15 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use conffile_diff::dpkg::dependencies::Broken;
+use conffile_diff::merge;
 use profile_db::ProfileFile;
 use profile_db::journal::Transaction;
 use profile_db::model::TransactionNumber;
 use profile_sys::mountinfo::{self, Mount};
 use profile_sys::tree::Kind;
 
+use super::join::Joined;
 use crate::delta::{Change, ChangeKind, Delta};
 
 /// How an undo is carried out.
@@ -36,8 +39,11 @@ impl Method {
 /// Why a path cannot be taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
-    /// It changed again after the transaction.
-    ChangedSince,
+    /// It changed again after the transaction, and both changes do not fit together. What does not, where the
+    /// file is one of records or lines.
+    ChangedSince(Vec<merge::Conflict>),
+    /// A package that stays needs, or refuses, what the undo would bring about.
+    Packages(Broken),
     /// The directory it belongs into is gone.
     DirectoryGone,
     /// It was no directory, is one now, and somebody else's entry stands in it.
@@ -46,12 +52,29 @@ pub enum Obstacle {
 
 impl Obstacle {
     /// The reason in the user's words.
-    pub fn as_str(&self) -> &'static str {
+    pub fn words(&self) -> String {
         match self {
-            Self::ChangedSince => "changed again since",
-            Self::DirectoryGone => "its directory is gone since",
-            Self::HoldsMore => "a directory now, with something else in it",
+            Self::ChangedSince(conflicts) if conflicts.is_empty() => {
+                "changed again since".to_owned()
+            }
+            Self::ChangedSince(conflicts) => {
+                let list: Vec<String> = conflicts.iter().map(conflict_words).collect();
+                format!("changed again since: {}", list.join("; "))
+            }
+            Self::Packages(broken) => format!(
+                "{} has \"{}: {}\", which would not hold",
+                broken.package, broken.field, broken.relation
+            ),
+            Self::DirectoryGone => "its directory is gone since".to_owned(),
+            Self::HoldsMore => "a directory now, with something else in it".to_owned(),
         }
+    }
+}
+
+fn conflict_words(conflict: &merge::Conflict) -> String {
+    match (conflict.mine.as_str(), conflict.other.as_str()) {
+        ("", "") => conflict.what.clone(),
+        (mine, other) => format!("{} (now {mine}, before {other})", conflict.what),
     }
 }
 
@@ -85,6 +108,8 @@ pub struct Plan {
     pub times: Vec<PathBuf>,
     /// Paths that changed between the two snapshots but not by the packages: kept.
     pub meanwhile: Vec<Change>,
+    /// Paths that changed again since and get both changes, or go.
+    pub joined: Vec<(PathBuf, Joined)>,
     /// Paths that are already as they were before.
     pub already: usize,
     /// What stands in the way; the undo is refused while there is any.
@@ -99,6 +124,7 @@ pub(super) struct Sorted {
     pub restore: Vec<Change>,
     pub times: Vec<PathBuf>,
     pub meanwhile: Vec<Change>,
+    pub joined: Vec<(PathBuf, Joined)>,
     pub already: usize,
     pub conflicts: Vec<Conflict>,
 }
@@ -107,6 +133,8 @@ pub(super) struct Sorted {
 pub(super) trait Present {
     /// Whether the path is now as it was before the transaction.
     fn is_as_before(&self, path: &Path) -> crate::Result<bool>;
+    /// What the change of the transaction, taken back, and those since come to together.
+    fn joined(&self, path: &Path) -> crate::Result<Joined>;
     /// Whether the path is a directory now.
     fn is_directory(&self, path: &Path) -> crate::Result<bool>;
 }
@@ -146,9 +174,13 @@ pub(super) fn sort(
         } else if present.is_as_before(&change.path)? {
             sorted.already += 1;
         } else {
-            sorted
-                .conflicts
-                .push(conflict(change, Obstacle::ChangedSince));
+            match present.joined(&change.path)? {
+                Joined::Conflict(found) => {
+                    let obstacle = Obstacle::ChangedSince(found);
+                    sorted.conflicts.push(conflict(change, obstacle));
+                }
+                joined => sorted.joined.push((change.path.clone(), joined)),
+            }
         }
     }
     require_directories(&mut sorted, present)?;

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use profile_sys::tree::Kind;
@@ -10,11 +10,19 @@ use super::*;
 struct World {
     as_before: HashSet<PathBuf>,
     gone: HashSet<PathBuf>,
+    joined: HashMap<PathBuf, Joined>,
 }
 
 impl Present for World {
     fn is_as_before(&self, path: &Path) -> crate::Result<bool> {
         Ok(self.as_before.contains(path))
+    }
+
+    fn joined(&self, path: &Path) -> crate::Result<Joined> {
+        Ok(match self.joined.get(path) {
+            Some(joined) => joined.clone(),
+            None => Joined::Conflict(Vec::new()),
+        })
     }
 
     fn is_directory(&self, path: &Path) -> crate::Result<bool> {
@@ -74,7 +82,10 @@ fn what_changed_since_is_a_conflict() {
     let made = delta(&[("etc/a", ChangeKind::Content)]);
     let since = delta(&[("etc/a", ChangeKind::Content)]);
     let sorted = sort(&made, &[true], &since, &World::default()).unwrap();
-    assert_eq!(sorted.conflicts[0].obstacle, Obstacle::ChangedSince);
+    assert_eq!(
+        sorted.conflicts[0].obstacle,
+        Obstacle::ChangedSince(Vec::new())
+    );
     assert!(sorted.restore.is_empty());
 }
 

@@ -11,9 +11,10 @@ use profile_sys::btrfs;
 use profile_sys::mountinfo::Mount;
 use profile_sys::tree::{Kind, Root};
 
+use super::join::{self, Joined, Trees};
 use super::plan::{self, Method, Plan, Present};
 use super::sides::{self, Sides};
-use super::{Which, choose};
+use super::{Which, choose, packages};
 use crate::delta::{self, Change, Delta};
 use crate::error::{Error, Result};
 use crate::pool::{Pool, PoolLock};
@@ -187,6 +188,7 @@ fn make_plan(
                 restore: Vec::new(),
                 times: Vec::new(),
                 meanwhile: Vec::new(),
+                joined: Vec::new(),
                 already: 0,
                 conflicts: Vec::new(),
                 later: later.iter().map(|later| later.number).collect(),
@@ -203,9 +205,11 @@ fn make_plan(
         pool,
         base: &sides.base,
         before: (&sides.pre, OnceCell::new()),
+        after: (&sides.post, OnceCell::new()),
         now: (&now, OnceCell::new()),
     };
     let sorted = plan::sort(&made.delta, &attributed, &since, &world)?;
+    let unmet = packages::unmet(&world, journal, &later, &sorted.joined)?;
     let method = match standing {
         Standing::Free if untouched && sorted.meanwhile.is_empty() => Method::Exchange,
         Standing::Free => Method::Staged,
@@ -216,14 +220,20 @@ fn make_plan(
         true => refuse_mounted(profile, &standing.mounts()?, &sorted.restore)?,
         false => name_culprits(pool, journal, &later, &mut conflicts)?,
     }
+    conflicts.extend(unmet);
+    let joined = sorted
+        .joined
+        .iter()
+        .filter(|(_, joined)| *joined != Joined::Mine);
     Ok(Plan {
         transaction: transaction.clone(),
         profile: profile.clone(),
         method,
-        restored: sorted.restore.len() as u64,
+        restored: (sorted.restore.len() + joined.count()) as u64,
         restore: sorted.restore,
         times: sorted.times,
         meanwhile: sorted.meanwhile,
+        joined: sorted.joined,
         already: sorted.already,
         conflicts,
         later: later.iter().map(|transaction| transaction.number).collect(),
@@ -288,11 +298,12 @@ fn name_culprits(
     Ok(())
 }
 
-/// The merged trees before the transaction and now, each mounted when it is first asked about.
-struct World<'a> {
+/// The merged trees before and after the transaction and now, each mounted when it is first asked about.
+pub(super) struct World<'a> {
     pool: &'a Pool,
     base: &'a Path,
     before: (&'a Path, OnceCell<View>),
+    after: (&'a Path, OnceCell<View>),
     now: (&'a Path, OnceCell<View>),
 }
 
@@ -307,7 +318,29 @@ impl World<'_> {
     }
 }
 
+impl World<'_> {
+    /// The merged tree as it is.
+    pub(super) fn present(&self) -> Result<Root> {
+        Ok(Root::open(self.view(&self.now)?.path())?)
+    }
+}
+
 impl Present for World<'_> {
+    fn joined(&self, path: &Path) -> Result<Joined> {
+        let root = |view: &View| Root::open(view.path());
+        let (ancestor, mine, other) = (
+            root(self.view(&self.after)?)?,
+            root(self.view(&self.now)?)?,
+            root(self.view(&self.before)?)?,
+        );
+        let trees = Trees {
+            ancestor: &ancestor,
+            mine: &mine,
+            other: &other,
+        };
+        join::join(&trees, path)
+    }
+
     fn is_as_before(&self, path: &Path) -> Result<bool> {
         let (before, now) = (self.view(&self.before)?, self.view(&self.now)?);
         // By real directories only, as the replay goes: a symlink on the way leads to another path.

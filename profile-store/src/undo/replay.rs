@@ -33,6 +33,9 @@ pub struct Replayed {
     /// Paths that somebody changed after the replay was interrupted.
     #[serde(default)]
     pub changed: Vec<PathText>,
+    /// What else should be known.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Makes each of `paths` in the tree `target` what it is in the tree `view`, and sets the times of

@@ -1,8 +1,10 @@
 //! A tree whose entries are reached without following a symlink and without leaving it.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -286,6 +288,32 @@ impl Root {
         let reached = self.reach(relative)?;
         file::write_atomic(&reached.place().path(), bytes, mode)
             .map_err(|error| renamed(error, &reached.shown))
+    }
+
+    /// Writes over the content of a regular file and leaves the rest of it as it is. Not in one step: only for a
+    /// tree that nobody else sees.
+    ///
+    /// # Errors
+    /// ENOENT; EINVAL for anything but a file.
+    pub fn write_over(&self, relative: &Path, bytes: &[u8]) -> Result<()> {
+        const VERB: &str = "write";
+        let reached = self.reach(relative)?;
+        fault::point(VERB, &reached.shown)?;
+        let meta = Handle::open(&reached.place())?.meta()?;
+        if meta.kind != Kind::File {
+            return Err(Error::io(VERB, &reached.shown, Errno::EINVAL));
+        }
+        let write = || {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .truncate(true)
+                .custom_flags(OFlag::O_NOFOLLOW.bits())
+                .open(reached.place().path())?;
+            file.write_all(bytes)?;
+            // Writing takes the set-user-id bit away.
+            file.set_permissions(Permissions::from_mode(meta.mode))
+        };
+        write().map_err(|error| Error::io(VERB, &reached.shown, error))
     }
 
     /// The names in a directory, sorted.

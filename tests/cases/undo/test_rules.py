@@ -51,19 +51,6 @@ def test_an_older_one_when_the_later_ones_are_taken_back(t):
     roundtrip.clean(pool)
 
 
-def test_two_package_changes_share_dpkgs_status_and_it_says_so(t):
-    """Every package change writes /var/lib/dpkg/status: the older of two is refused, with the later one's number."""
-    pool = t.pool("mini")
-    pool.install("fpt-links")
-    number = pool.newest()["number"]
-    pool.install("fpt-modes")
-    later = pool.newest()["number"]
-    answer = expect.status(pool.fp("--yes", "-p", "dev", "undo", str(number)), 3)
-    conflicts = {command.path_of(c): c["transactions"] for c in answer.envelope["result"]["conflicts"]}
-    expect.equal(conflicts.get(b"/var/lib/dpkg/status"), [later])
-    expect.contains(answer.error["hint"], str(later))
-
-
 def test_an_older_one_that_a_later_one_touched_is_refused_with_the_list(t):
     pool = t.pool("mini")
     pool.install("fpt-conf=1")

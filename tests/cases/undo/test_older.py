@@ -1,0 +1,93 @@
+"""Undo of an older transaction: later work stays, and what does not fit is told first."""
+
+from lib import command, expect, roundtrip, session
+from oracle import tree
+
+
+# What tools keep for themselves: copies of the state before, and what they make of other files.
+OWN = (b"/var/lib/dpkg/status-old", b"/var/lib/dpkg/diversions-old", b"/etc/ld.so.cache", b"/var/cache/")
+STATUS = b"/var/lib/dpkg/status"
+
+
+def _alike(t, one, other, what):
+    """The same but for times, and the order of dpkg's stanzas."""
+    found = [d for d in tree.compare(one, other, ("mtime",)) if not d.path.startswith(OWN) and d.path != STATUS]
+    expect.nothing(found, what)
+
+
+def _installed(pool, name):
+    return pool.run("dev", "dpkg-query", "-W", "-f", "${db:Status-Status}", name).text == "installed"
+
+
+def _older(pool, first, *later):
+    """Installs one after the other; the number of the first."""
+    expect.status(pool.install(*first.split()), 0)
+    number = pool.newest()["number"]
+    for package in later:
+        expect.status(pool.install(*package.split()), 0)
+    return str(number)
+
+
+def test_it_goes_and_what_came_later_stays(t):
+    pool = t.pool("mini")
+    pool.ok("clone", "dev", "alone")
+    expect.status(pool.apt("install", "fpt-links", profile="alone"), 0)
+    number = _older(pool, "fpt-conf=1", "fpt-links")
+    both = pool.reading()
+    result = roundtrip.undo_outside(pool, number)
+    expect.equal(result["mode"], "staged")
+    roundtrip.clean(pool)
+    _alike(t, pool.reading("alone"), pool.reading(), "beside a profile that never had the older one")
+    packages = [pool.run_ok(name, "dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n").text
+                for name in ("alone", "dev")]
+    expect.equal(packages[1], packages[0], "packages")
+    roundtrip.undo_outside(pool, str(result["transaction"]))
+    _alike(t, both, pool.reading(), "after the redo")
+    roundtrip.clean(pool)
+
+
+def test_it_goes_live_as_well(t):
+    pool = t.pool("mini")
+    number = _older(pool, "fpt-conf=1", "fpt-links")
+    with session.inside(pool) as inside:
+        said = inside.say(f"flipper-profile --json --yes undo {number}")
+        expect.contains(said, '"mode":"live"')
+        expect.equal(inside.say("test -e /etc/fpt/main.conf || echo gone").strip(), "gone")
+        expect.equal(inside.say("dpkg --audit; apt-get -qq check && echo content").strip(), "content")
+    expect.that(_installed(pool, "fpt-links"), "the later package")
+    expect.nothing(pool.ok("recover")["actions"], "actions of recover")
+
+
+def test_a_later_package_that_needs_it_stands_in_the_way(t):
+    pool = t.pool("mini")
+    number = _older(pool, "fpt-lib", "fpt-app")
+    later = pool.newest()["number"]
+    before = pool.reading()
+    answer = expect.status(pool.fp("-p", "dev", "undo", number, "--check"), 3)
+    conflicts = answer.envelope["result"]["conflicts"]
+    expect.equal([c["transactions"] for c in conflicts], [[later]])
+    expect.contains(conflicts[0]["reason"], "fpt-app:all has \"Depends: fpt-lib\"")
+    expect.status(pool.fp("--yes", "-p", "dev", "undo", number), 3)
+    roundtrip.equal(pool, before, "after the refusal")
+
+
+def test_an_upgrade_after_it_stands_in_the_way(t):
+    pool = t.pool("mini")
+    number = _older(pool, "fpt-hello=1", "fpt-hello=2")
+    later = pool.newest()["number"]
+    answer = expect.status(pool.fp("--yes", "-p", "dev", "undo", number), 3)
+    reasons = {command.path_of(c): (c["reason"], c["transactions"]) for c in answer.envelope["result"]["conflicts"]}
+    reason, by = reasons[b"/var/lib/dpkg/status"]
+    expect.contains(reason, "package fpt-hello (now version 2, install ok installed, before nothing)")
+    expect.equal(by, [later])
+
+
+def test_an_account_goes_and_a_later_one_stays(t):
+    pool = t.pool("mini")
+    number = _older(pool, "fpt-user")
+    pool.shell("dev", "useradd -m later && echo later:secret | chpasswd")
+    kept = pool.run_ok("dev", "grep", "^later:", "/etc/passwd", "/etc/shadow", "/etc/group").text
+    roundtrip.undo_outside(pool, number)
+    expect.status(pool.run("dev", "getent", "passwd", "fptuser"), 2)
+    expect.equal(pool.run_ok("dev", "grep", "^later:", "/etc/passwd", "/etc/shadow", "/etc/group").text, kept)
+    pool.run_ok("dev", "sh", "-c", "pwck -rq && grpck -r")
