@@ -8,7 +8,7 @@
 //!    the same files.
 
 use super::records::{self, Record, Records, Resolved, lines, told, without_end};
-use super::{Conflict, Error, Merged, Sides, Three, one_changed};
+use super::{Conflict, Error, Merged, Sides, Three, one_changed, united};
 use crate::dpkg::stanza::lossy;
 
 /// How one field of an entry is merged.
@@ -77,17 +77,7 @@ pub fn group_shadow(sides: Sides<'_>) -> Result<Merged, Error> {
 }
 
 fn entries(sides: Sides<'_>, form: &Form) -> Result<Merged, Error> {
-    let three = records::split(sides, |content| {
-        lines(content)
-            .map(|line| match name(line) {
-                Some(name) => Ok(Record::new(name, line)),
-                None => Err(Error {
-                    kind: "accounts",
-                    detail: format!("`{}` is no entry", lossy(without_end(line))),
-                }),
-            })
-            .collect()
-    })?;
+    let three = keyed(sides, "accounts", "entry", name)?;
     let mut merged = records::merge(&three, |key, entry| match within(form, entry) {
         Some(line) => Resolved::Content(Some(line)),
         // The password stays out of every message.
@@ -115,6 +105,26 @@ fn entries(sides: Sides<'_>, form: &Form) -> Result<Merged, Error> {
         keep_whole(&mut merged, sides);
     }
     Ok(merged)
+}
+
+/// The lines of each side by their keys; a line without one is not what the file is made of.
+fn keyed<'a>(
+    sides: Sides<'a>,
+    kind: &'static str,
+    line_is: &str,
+    key: impl Fn(&'a [u8]) -> Option<&'a [u8]>,
+) -> Result<Three<Records<'a>>, Error> {
+    records::split(sides, |content| {
+        lines(content)
+            .map(|line| match key(line) {
+                Some(key) => Ok(Record::new(key, line)),
+                None => Err(Error {
+                    kind,
+                    detail: format!("`{}` is no {line_is}", lossy(without_end(line))),
+                }),
+            })
+            .collect()
+    })
 }
 
 /// Entries depend on one another: a part of a merge is no state that anybody wants.
@@ -155,26 +165,14 @@ fn name(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// Merges one entry field by field; `None` when a field is a conflict, or a side is gone.
-fn within(form: &Form, entry: Three<Option<&[u8]>>) -> Option<Vec<u8>> {
-    let fields = |line: Option<&'_ [u8]>| -> Option<Vec<Vec<u8>>> {
-        let fields: Vec<Vec<u8>> = without_end(line?)
-            .split(|&byte| byte == b':')
-            .map(<[u8]>::to_vec)
-            .collect();
+fn within(form: &Form, entry: Sides<'_>) -> Option<Vec<u8>> {
+    let fields = entry.in_all(|line| -> Option<Vec<&[u8]>> {
+        let fields: Vec<&[u8]> = without_end(line?).split(|&byte| byte == b':').collect();
         (fields.len() == form.fields.len()).then_some(fields)
-    };
-    let (ancestor, mine, other) = (
-        fields(entry.ancestor)?,
-        fields(entry.mine)?,
-        fields(entry.other)?,
-    );
+    })?;
     let mut merged = Vec::with_capacity(form.fields.len());
     for (number, kind) in form.fields.iter().enumerate() {
-        let field = Three {
-            ancestor: ancestor[number].as_slice(),
-            mine: mine[number].as_slice(),
-            other: other[number].as_slice(),
-        };
+        let field = fields.as_ref().map(|fields| fields[number]);
         merged.push(match (one_changed(field), kind) {
             (Some(value), _) => value.to_vec(),
             (None, Field::Secret) => field.mine.to_vec(),
@@ -187,26 +185,12 @@ fn within(form: &Form, entry: Three<Option<&[u8]>>) -> Option<Vec<u8>> {
     Some(line)
 }
 
-/// Mine, with what the other added and without what it removed.
 fn members(field: Three<&[u8]>) -> Vec<u8> {
-    let list = |field: &'_ [u8]| -> Vec<Vec<u8>> {
-        field
-            .split(|&byte| byte == b',')
-            .filter(|name| !name.is_empty())
-            .map(<[u8]>::to_vec)
-            .collect()
-    };
-    let (ancestor, mine, other) = (list(field.ancestor), list(field.mine), list(field.other));
-    let mut result: Vec<Vec<u8>> = mine
-        .into_iter()
-        .filter(|name| other.contains(name) || !ancestor.contains(name))
-        .collect();
-    for name in other {
-        if !ancestor.contains(&name) && !result.contains(&name) {
-            result.push(name);
-        }
-    }
-    result.join(&b',')
+    let sets = field.map(|field| -> Vec<&[u8]> {
+        let names = field.split(|&byte| byte == b',');
+        names.filter(|name| !name.is_empty()).collect()
+    });
+    united(sets).join(&b',')
 }
 
 fn field(line: &[u8], number: usize) -> Option<&[u8]> {
@@ -232,16 +216,8 @@ fn without_password(form: &Form, line: &[u8]) -> String {
 ///
 /// A line is no range.
 pub fn subordinate_ids(sides: Sides<'_>) -> Result<Merged, Error> {
-    let three = records::split(sides, |content| {
-        lines(content)
-            .map(|line| match range(line) {
-                Some(_) => Ok(Record::new(without_end(line), line)),
-                None => Err(Error {
-                    kind: "subordinate ids",
-                    detail: format!("`{}` is no range", lossy(without_end(line))),
-                }),
-            })
-            .collect()
+    let three = keyed(sides, "subordinate ids", "range", |line| {
+        range(line).map(|_| without_end(line))
     })?;
     let mut merged = records::merge(&three, |key, range| {
         told(format!("range {}", lossy(key)), range, lossy)

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::records::{lines, without_end};
-use super::{Conflict, Error, Merged, Sides, Three, one_changed};
+use super::records::{conflict, lines, without_end};
+use super::{Error, Merged, Sides, Three, one_changed};
 use crate::dpkg::stanza::lossy;
 
 type Text = Vec<u8>;
@@ -33,30 +33,17 @@ struct Alternative {
 ///
 /// A side is cut short.
 pub fn merge(sides: Sides<'_>) -> Result<Merged, Error> {
-    let side = |content: Option<&[u8]>| content.map_or_else(|| Ok(Alternative::default()), parse);
-    let three = Three {
-        ancestor: side(sides.ancestor)?,
-        mine: side(sides.mine)?,
-        other: side(sides.other)?,
-    };
+    let three =
+        sides.try_map(|content| content.map_or_else(|| Ok(Alternative::default()), parse))?;
     let mut conflicts = Vec::new();
     let mut value = |what: String, of: &dyn Fn(&Alternative) -> Option<Text>| -> Option<Text> {
-        let (ancestor, mine, other) = (of(&three.ancestor), of(&three.mine), of(&three.other));
-        let values = Three {
-            ancestor: ancestor.as_deref(),
-            mine: mine.as_deref(),
-            other: other.as_deref(),
-        };
-        match one_changed(values) {
+        let values = three.as_ref().map(of);
+        let sides = values.as_ref().map(Option::as_deref);
+        match one_changed(sides) {
             Some(value) => value.map(<[u8]>::to_vec),
             None => {
-                let told = |side: Option<&[u8]>| side.map_or_else(|| "nothing".to_owned(), lossy);
-                conflicts.push(Conflict {
-                    what,
-                    mine: told(values.mine),
-                    other: told(values.other),
-                });
-                mine
+                conflicts.push(conflict(what, sides, lossy));
+                values.mine
             }
         }
     };
@@ -93,11 +80,7 @@ fn names<'a, I: Iterator<Item = &'a Text>>(
     three: &'a Three<Alternative>,
     of: impl Fn(&'a Alternative) -> I,
 ) -> Vec<Text> {
-    let mut names: Vec<Text> = [&three.ancestor, &three.mine, &three.other]
-        .into_iter()
-        .flat_map(of)
-        .cloned()
-        .collect();
+    let mut names: Vec<Text> = three.as_ref().into_iter().flat_map(of).cloned().collect();
     names.sort();
     names.dedup();
     names

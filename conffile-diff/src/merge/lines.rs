@@ -1,28 +1,26 @@
 //! Files of lines: sets, and lines with a key among their words.
 
-use std::convert::Infallible;
-
-use super::records::{self, Record, absent_when_empty, lines, told, without_end};
+use super::records::{self, Record, Records, absent_when_empty, lines, told, without_end};
 use super::{Error, Merged, Sides};
 use crate::dpkg::stanza::lossy;
 
 /// Every line is a record that is there or not: dpkg's architectures and trigger interests, login shells.
-pub fn set(sides: Sides<'_>) -> Result<Merged, Error> {
+pub fn set(sides: Sides<'_>) -> Merged {
     keyed(sides, "line", |line| line)
 }
 
 /// `user group mode path`, of dpkg (`lib/dpkg/db-fsys-override.c`): one line for each path.
-pub fn stat_overrides(sides: Sides<'_>) -> Result<Merged, Error> {
+pub fn stat_overrides(sides: Sides<'_>) -> Merged {
     keyed(sides, "stat override of", |line| after_words(line, 3))
 }
 
 /// `md5  path`, of ucf.
-pub fn ucf_hashes(sides: Sides<'_>) -> Result<Merged, Error> {
+pub fn ucf_hashes(sides: Sides<'_>) -> Merged {
     keyed(sides, "ucf's hash of", |line| after_words(line, 1))
 }
 
 /// `package path`, of ucf: each path is of one package.
-pub fn ucf_registry(sides: Sides<'_>) -> Result<Merged, Error> {
+pub fn ucf_registry(sides: Sides<'_>) -> Merged {
     keyed(sides, "ucf's registration of", |line| after_words(line, 1))
 }
 
@@ -66,22 +64,21 @@ pub fn diversions(sides: Sides<'_>) -> Result<Merged, Error> {
 }
 
 /// Lines that `key` finds the key of.
-fn keyed(sides: Sides<'_>, what: &str, key: impl Fn(&[u8]) -> &[u8]) -> Result<Merged, Error> {
-    let split = |content| -> Result<Vec<Record<'_>>, Infallible> {
-        Ok(lines(content)
-            .map(|line| Record::new(key(without_end(line)), line))
-            .collect())
-    };
-    let three = match records::split(sides, split) {
-        Ok(three) => three,
-        Err(never) => match never {},
-    };
+fn keyed(sides: Sides<'_>, what: &str, key: impl Fn(&[u8]) -> &[u8]) -> Merged {
+    let three = sides.map(|content| {
+        let lines = lines(content.unwrap_or_default());
+        Records::new(
+            lines
+                .map(|line| Record::new(key(without_end(line)), line))
+                .collect(),
+        )
+    });
     let merged = records::merge(&three, |key, three| {
         told(format!("{what} {}", lossy(key)), three, |line| {
             lossy(without_end(line))
         })
     });
-    Ok(absent_when_empty(merged, sides))
+    absent_when_empty(merged, sides)
 }
 
 /// What stands after so many words and the blanks after them; the line when it has fewer.

@@ -23,16 +23,19 @@ mod tests;
 
 pub use kind::{Kind, Maker, kind_of};
 
-/// The three contents of one path; `None` where it does not exist.
+/// One thing as each side has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sides<'a> {
+pub struct Three<T> {
     /// What both others began from.
-    pub ancestor: Option<&'a [u8]>,
+    pub ancestor: T,
     /// What stands now.
-    pub mine: Option<&'a [u8]>,
+    pub mine: T,
     /// What is wanted.
-    pub other: Option<&'a [u8]>,
+    pub other: T,
 }
+
+/// The three contents of one path, or of one record; `None` where it does not exist.
+pub type Sides<'a> = Three<Option<&'a [u8]>>;
 
 /// Something that both sides changed, each in its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +85,10 @@ pub fn merge(kind: Kind, sides: Sides<'_>) -> Result<Merged, Error> {
         Kind::ExtendedStates => stanzas::extended_states(sides),
         Kind::DebconfDatabase => stanzas::debconf(sides),
         Kind::Diversions => lines::diversions(sides),
-        Kind::StatOverrides => lines::stat_overrides(sides),
-        Kind::LineSet => lines::set(sides),
-        Kind::UcfHashes => lines::ucf_hashes(sides),
-        Kind::UcfRegistry => lines::ucf_registry(sides),
+        Kind::StatOverrides => Ok(lines::stat_overrides(sides)),
+        Kind::LineSet => Ok(lines::set(sides)),
+        Kind::UcfHashes => Ok(lines::ucf_hashes(sides)),
+        Kind::UcfRegistry => Ok(lines::ucf_registry(sides)),
         Kind::SubordinateIds => accounts::subordinate_ids(sides),
         Kind::Passwd => accounts::passwd(sides),
         Kind::Shadow => accounts::shadow(sides),
@@ -101,32 +104,76 @@ pub fn merge(kind: Kind, sides: Sides<'_>) -> Result<Merged, Error> {
 }
 
 /// The result where at most one side changed, or both alike; `None` where they differ.
-fn one_changed<T: Copy + PartialEq>(sides: impl Into<Three<T>>) -> Option<T> {
-    let Three {
+fn one_changed<T: Copy + PartialEq>(
+    Three {
         ancestor,
         mine,
         other,
-    } = sides.into();
+    }: Three<T>,
+) -> Option<T> {
     if mine == other || other == ancestor {
         return Some(mine);
     }
     (mine == ancestor).then_some(other)
 }
 
-/// Three values of one thing.
-#[derive(Debug, Clone, Copy)]
-struct Three<T> {
-    ancestor: T,
-    mine: T,
-    other: T,
+/// A set that two sides changed: mine, with what the other added and without what it removed.
+fn united<T: PartialEq>(sets: Three<Vec<T>>) -> Vec<T> {
+    let Three {
+        ancestor,
+        mine,
+        other,
+    } = sets;
+    let mut set: Vec<T> = mine
+        .into_iter()
+        .filter(|item| other.contains(item) || !ancestor.contains(item))
+        .collect();
+    for item in other {
+        if !ancestor.contains(&item) && !set.contains(&item) {
+            set.push(item);
+        }
+    }
+    set
 }
 
-impl<'a> From<Sides<'a>> for Three<Option<&'a [u8]>> {
-    fn from(sides: Sides<'a>) -> Self {
-        Self {
-            ancestor: sides.ancestor,
-            mine: sides.mine,
-            other: sides.other,
+impl<T> Three<T> {
+    /// The same of each side.
+    fn map<U>(self, mut of: impl FnMut(T) -> U) -> Three<U> {
+        Three {
+            ancestor: of(self.ancestor),
+            mine: of(self.mine),
+            other: of(self.other),
         }
+    }
+
+    /// The same of each side, where no side fails.
+    fn try_map<U, E>(self, mut of: impl FnMut(T) -> Result<U, E>) -> Result<Three<U>, E> {
+        Ok(Three {
+            ancestor: of(self.ancestor)?,
+            mine: of(self.mine)?,
+            other: of(self.other)?,
+        })
+    }
+
+    /// The same of each side, where every side has it.
+    fn in_all<U>(self, of: impl Fn(T) -> Option<U>) -> Option<Three<U>> {
+        self.try_map(|side| of(side).ok_or(())).ok()
+    }
+
+    fn as_ref(&self) -> Three<&T> {
+        Three {
+            ancestor: &self.ancestor,
+            mine: &self.mine,
+            other: &self.other,
+        }
+    }
+}
+
+impl<T> IntoIterator for Three<T> {
+    type Item = T;
+    type IntoIter = std::array::IntoIter<T, 3>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        [self.ancestor, self.mine, self.other].into_iter()
     }
 }

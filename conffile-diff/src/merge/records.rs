@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::{Conflict, Merged, Three, one_changed};
+use super::{Conflict, Merged, Sides, Three, one_changed};
 
 /// One record: what it is known by, and its bytes with the line end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,15 +79,11 @@ pub enum Resolved {
 /// `within` decides about a record that differs on all three sides.
 pub fn merge(
     sides: &Three<Records<'_>>,
-    mut within: impl FnMut(&[u8], Three<Option<&[u8]>>) -> Resolved,
+    mut within: impl FnMut(&[u8], Sides<'_>) -> Resolved,
 ) -> Merged {
     let mut conflicts = Vec::new();
     let mut decide = |key: Key<'_>| -> Option<Vec<u8>> {
-        let three = Three {
-            ancestor: sides.ancestor.get(key),
-            mine: sides.mine.get(key),
-            other: sides.other.get(key),
-        };
+        let three = sides.as_ref().map(|side| side.get(key));
         if let Some(content) = one_changed(three) {
             return content.map(<[u8]>::to_vec);
         }
@@ -133,7 +129,7 @@ fn joined(list: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A file that is empty and was absent on a side that counts goes.
-pub fn absent_when_empty(mut merged: Merged, sides: super::Sides<'_>) -> Merged {
+pub fn absent_when_empty(mut merged: Merged, sides: Sides<'_>) -> Merged {
     let empty = merged.content.as_ref().is_some_and(Vec::is_empty);
     if empty && (sides.mine.is_none() || sides.other.is_none()) {
         merged.content = None;
@@ -147,16 +143,10 @@ pub fn absent_when_empty(mut merged: Merged, sides: super::Sides<'_>) -> Merged 
 ///
 /// As `split`.
 pub fn split<'a, E>(
-    sides: super::Sides<'a>,
+    sides: Sides<'a>,
     mut split: impl FnMut(&'a [u8]) -> Result<Vec<Record<'a>>, E>,
 ) -> Result<Three<Records<'a>>, E> {
-    let mut side =
-        |content: Option<&'a [u8]>| Ok(Records::new(split(content.unwrap_or_default())?));
-    Ok(Three {
-        ancestor: side(sides.ancestor)?,
-        mine: side(sides.mine)?,
-        other: side(sides.other)?,
-    })
+    sides.try_map(|content| Ok(Records::new(split(content.unwrap_or_default())?)))
 }
 
 /// The lines of a file, each with its end.
@@ -171,11 +161,16 @@ pub fn without_end(line: &[u8]) -> &[u8] {
 }
 
 /// A conflict in which each side is told by what it has.
-pub fn told(what: String, three: Three<Option<&[u8]>>, tell: impl Fn(&[u8]) -> String) -> Resolved {
+pub fn conflict(what: String, sides: Sides<'_>, tell: impl Fn(&[u8]) -> String) -> Conflict {
     let side = |content: Option<&[u8]>| content.map_or_else(|| "nothing".to_owned(), &tell);
-    Resolved::Conflict(Conflict {
+    Conflict {
         what,
-        mine: side(three.mine),
-        other: side(three.other),
-    })
+        mine: side(sides.mine),
+        other: side(sides.other),
+    }
+}
+
+/// A record that is such a [`conflict`].
+pub fn told(what: String, sides: Sides<'_>, tell: impl Fn(&[u8]) -> String) -> Resolved {
+    Resolved::Conflict(conflict(what, sides, tell))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::records::{self, Record, Resolved, absent_when_empty, lines, told, without_end};
-use super::{Error, Merged, Sides, Three, one_changed};
+use super::{Error, Merged, Sides, Three, one_changed, united};
 use crate::dpkg::edit::set_field;
 use crate::dpkg::stanza::{field, lossy, stanzas};
 
@@ -49,10 +49,7 @@ pub fn status(sides: Sides<'_>) -> Result<Merged, Error> {
 /// Packages of which one side has several architectures.
 fn names_of_several(sides: Sides<'_>) -> BTreeSet<&[u8]> {
     let mut several = BTreeSet::new();
-    for content in [sides.ancestor, sides.mine, sides.other]
-        .into_iter()
-        .flatten()
-    {
+    for content in sides.into_iter().flatten() {
         let mut seen = BTreeSet::new();
         for range in stanzas(content) {
             if let Some(name) = field(&content[range], "Package") {
@@ -67,22 +64,22 @@ fn names_of_several(sides: Sides<'_>) -> BTreeSet<&[u8]> {
 
 /// The other's stanza with mine's selection, when that is all that mine changed and the package stays what
 /// it is: installed, or its conffiles left.
-fn with_selection(package: Three<Option<&[u8]>>) -> Option<Vec<u8>> {
-    let (ancestor, mine, other) = (package.ancestor?, package.mine?, package.other?);
-    let words = |stanza| -> Option<(String, String)> {
+fn with_selection(package: Sides<'_>) -> Option<Vec<u8>> {
+    let stanza = package.in_all(|side| side)?;
+    let words = stanza.in_all(|stanza| -> Option<(String, String)> {
         let status = lossy(field(stanza, "Status")?);
         let (want, state) = status.split_once(' ')?;
         Some((want.to_owned(), state.to_owned()))
-    };
-    let (was, now, wanted) = (words(ancestor)?, words(mine)?, words(other)?);
+    })?;
+    let (was, now, wanted) = (words.ancestor, words.mine, words.other);
     if was.1 != now.1 || was.1 != wanted.1 || was.0 != wanted.0 {
         return None;
     }
-    let unselected = set_field(mine, "Status", &format!("{} {}", was.0, was.1)).ok()?;
-    if unselected != ancestor {
+    let unselected = set_field(stanza.mine, "Status", &format!("{} {}", was.0, was.1)).ok()?;
+    if unselected != stanza.ancestor {
         return None;
     }
-    set_field(other, "Status", &format!("{} {}", now.0, wanted.1)).ok()
+    set_field(stanza.other, "Status", &format!("{} {}", now.0, wanted.1)).ok()
 }
 
 fn version_and_status(stanza: &[u8]) -> String {
@@ -105,14 +102,8 @@ pub fn extended_states(sides: Sides<'_>) -> Result<Merged, Error> {
         ))
     })?;
     let merged = records::merge(&three, |key, package| {
-        let is_auto = |stanza: Option<&[u8]>| {
-            stanza.and_then(|stanza| field(stanza, "Auto-Installed")) == Some(AUTO)
-        };
-        let marks = Three {
-            ancestor: is_auto(package.ancestor),
-            mine: is_auto(package.mine),
-            other: is_auto(package.other),
-        };
+        let marks = package
+            .map(|stanza| stanza.and_then(|stanza| field(stanza, "Auto-Installed")) == Some(AUTO));
         match one_changed(marks) {
             Some(mark) if mark == marks.mine => Resolved::Content(package.mine.map(<[u8]>::to_vec)),
             Some(_) => Resolved::Content(package.other.map(<[u8]>::to_vec)),
@@ -141,52 +132,23 @@ pub fn debconf(sides: Sides<'_>) -> Result<Merged, Error> {
     Ok(absent_when_empty(merged, sides))
 }
 
-fn fieldwise(question: Three<Option<&[u8]>>) -> Option<Vec<u8>> {
-    let of = |stanza: Option<&'_ [u8]>| -> Option<Vec<Vec<u8>>> {
-        let mut fields: Vec<Vec<u8>> = Vec::new();
-        for line in lines(stanza?) {
-            match (line.first(), fields.last_mut()) {
-                (Some(b' ' | b'\t'), Some(field)) => field.extend_from_slice(line),
-                _ if without_end(line).is_empty() => {}
-                _ => fields.push(line.to_vec()),
-            }
-        }
-        Some(fields)
-    };
-    let (ancestor, mine, other) = (
-        of(question.ancestor)?,
-        of(question.mine)?,
-        of(question.other)?,
-    );
-    fn name(field: &[u8]) -> &[u8] {
-        field.split(|&byte| byte == b':').next().unwrap_or_default()
-    }
-    let find = |fields: &'_ [Vec<u8>], wanted: &[u8]| -> Option<Vec<u8>> {
-        fields.iter().find(|field| name(field) == wanted).cloned()
-    };
-    let mut merged = Vec::new();
-    let added = other
+fn fieldwise(question: Sides<'_>) -> Option<Vec<u8>> {
+    let sides = question.in_all(|stanza| stanza.map(fields))?;
+    let in_mine = |name| sides.mine.iter().any(|field| field_name(field) == name);
+    let added = sides
+        .other
         .iter()
-        .filter(|field| find(&mine, name(field)).is_none());
-    for field in mine.iter().chain(added) {
-        let three = Three {
-            ancestor: find(&ancestor, name(field)),
-            mine: find(&mine, name(field)),
-            other: find(&other, name(field)),
-        };
-        let Three {
-            ancestor,
-            mine,
-            other,
-        } = &three;
-        let bytes = Three {
-            ancestor: ancestor.as_deref(),
-            mine: mine.as_deref(),
-            other: other.as_deref(),
-        };
-        match one_changed(bytes) {
+        .filter(|field| !in_mine(field_name(field)));
+    let mut merged = Vec::new();
+    for field in sides.mine.iter().chain(added) {
+        let name = field_name(field);
+        let three = sides.as_ref().map(|fields| {
+            let mut fields = fields.iter().copied();
+            fields.find(|field| field_name(field) == name)
+        });
+        match one_changed(three) {
             Some(value) => merged.extend_from_slice(value.unwrap_or_default()),
-            None if name(field) == b"Owners" => merged.extend(owners(bytes)?),
+            None if name == b"Owners" => merged.extend(owners(three)?),
             None => return None,
         }
     }
@@ -194,22 +156,34 @@ fn fieldwise(question: Three<Option<&[u8]>>) -> Option<Vec<u8>> {
     Some(merged)
 }
 
-fn owners(field: Three<Option<&[u8]>>) -> Option<Vec<u8>> {
-    let list = |field: Option<&[u8]>| -> Option<Vec<String>> {
+/// The fields of a stanza, each with its continuation lines.
+fn fields(stanza: &[u8]) -> Vec<&[u8]> {
+    let mut fields: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut start = 0;
+    for line in lines(stanza) {
+        let end = start + line.len();
+        match (line.first(), fields.last_mut()) {
+            (Some(b' ' | b'\t'), Some(field)) => field.end = end,
+            _ if without_end(line).is_empty() => {}
+            _ => fields.push(start..end),
+        }
+        start = end;
+    }
+    fields.into_iter().map(|range| &stanza[range]).collect()
+}
+
+fn field_name(field: &[u8]) -> &[u8] {
+    field.split(|&byte| byte == b':').next().unwrap_or_default()
+}
+
+fn owners(field: Sides<'_>) -> Option<Vec<u8>> {
+    let sets = field.in_all(|field| -> Option<Vec<&str>> {
         let text = std::str::from_utf8(field.unwrap_or_default()).ok()?;
         let names = text.split_once(':').map_or("", |(_, names)| names);
-        let names = names.split(',').map(|name| name.trim().to_owned());
+        let names = names.split(',').map(str::trim);
         Some(names.filter(|name| !name.is_empty()).collect())
-    };
-    let (ancestor, mine, other) = (list(field.ancestor)?, list(field.mine)?, list(field.other)?);
-    let kept = mine
-        .iter()
-        .filter(|name| other.contains(name) || !ancestor.contains(name));
-    let new = other
-        .iter()
-        .filter(|name| !ancestor.contains(name) && !mine.contains(name));
-    let names: Vec<&str> = kept.chain(new).map(String::as_str).collect();
-    Some(format!("Owners: {}\n", names.join(", ")).into_bytes())
+    })?;
+    Some(format!("Owners: {}\n", united(sets).join(", ")).into_bytes())
 }
 
 /// The stanzas of each side, each with one empty line after it, as dpkg, apt and debconf write them.
