@@ -47,8 +47,8 @@ pub struct Global {
 
     /// Work on this profile
     ///
-    /// For acknowledge, diff, history, info, redo, show, status and undo. Without it they work on the
-    /// profile that the command runs in.
+    /// For acknowledge, diff, history, info, pin, redo, show, status, undo and unpin. Without it they
+    /// work on the profile that the command runs in.
     #[arg(short, long, global = true, value_name = "NAME|ID")]
     pub profile: Option<String>,
 
@@ -136,6 +136,13 @@ pub enum Command {
     Undo(Undo),
     /// Take an undo back
     Redo(Redo),
+    /// Keep the snapshots of a transaction
+    ///
+    /// No rule of retention deletes them until the pin is taken away. A transaction whose snapshots are
+    /// gone cannot be pinned.
+    Pin(Pin),
+    /// Take the pin of a transaction away
+    Unpin(Pin),
     /// Tell where a profile stands
     ///
     /// Its base, unprotected, failed and interrupted transactions, and what needs attention.
@@ -432,6 +439,14 @@ pub struct Redo {
     pub check: bool,
 }
 
+/// `pin`, `unpin`
+#[derive(Debug, Args)]
+pub struct Pin {
+    /// Number of the transaction
+    #[arg(value_name = "N", value_parser = transaction_number())]
+    pub number: i64,
+}
+
 /// `acknowledge`
 #[derive(Debug, Args)]
 pub struct Acknowledge {
@@ -515,6 +530,8 @@ impl Command {
             Self::Diff(_) => "diff",
             Self::Undo(_) => "undo",
             Self::Redo(_) => "redo",
+            Self::Pin(_) => "pin",
+            Self::Unpin(_) => "unpin",
             Self::Status => "status",
             Self::Acknowledge(_) => "acknowledge",
             Self::Recover => "recover",
@@ -533,6 +550,8 @@ impl Command {
                 | Self::Diff(_)
                 | Self::Undo(_)
                 | Self::Redo(_)
+                | Self::Pin(_)
+                | Self::Unpin(_)
                 | Self::Status
                 | Self::Acknowledge(_)
         )

@@ -137,6 +137,8 @@ fn all_samples() -> Vec<(&'static str, Box<dyn Report>)> {
         boxed("status", Box::new(samples::status())),
         boxed("status", Box::new(samples::quiet_status())),
         boxed("acknowledge", Box::new(samples::acknowledged())),
+        boxed("pin", Box::new(samples::pinned())),
+        boxed("unpin", Box::new(samples::pinned())),
         boxed("recover", Box::new(samples::recovered())),
     ];
     for verb in ["create", "clone", "rename", "delete", "reset", "set"] {

@@ -95,6 +95,8 @@ const LINES: &[&[&str]] = &[
     &["redo"],
     &["status"],
     &["acknowledge"],
+    &["pin", "1"],
+    &["unpin", "1"],
     &["recover"],
 ];
 

@@ -322,6 +322,14 @@ pub enum Error {
         /// Why.
         detail: String,
     },
+    /// A pin would keep nothing.
+    #[error("transaction {number} cannot be pinned: {detail}")]
+    NothingToPin {
+        /// The transaction.
+        number: TransactionNumber,
+        /// Why.
+        detail: &'static str,
+    },
     /// apt or dpkg is at work in the profile.
     #[error("a package manager is at work in profile '{name}'")]
     PackageManagerBusy {
@@ -459,6 +467,7 @@ impl Error {
             Self::NoSuchTransaction { .. } => "no-such-transaction",
             Self::NothingTo { .. } => "nothing-to-do",
             Self::NotUndoable { .. } => "not-undoable",
+            Self::NothingToPin { .. } => "nothing-to-pin",
             Self::PackageManagerBusy { .. } => "package-manager-busy",
             Self::MountedOn { .. } => "mounted-on",
             Self::SnapshotMissing { .. } => "snapshot-missing",
@@ -563,7 +572,7 @@ impl Error {
             Self::BaseDamaged { version, .. } => {
                 format!("add it anew under another version; profiles over '{version}' should be checked")
             }
-            Self::NoSuchTransaction { .. } | Self::NothingTo { .. } => "`flipper-profile history` shows the transactions".into(),
+            Self::NoSuchTransaction { .. } | Self::NothingTo { .. } | Self::NothingToPin { .. } => "`flipper-profile history` shows the transactions".into(),
             Self::PackageManagerBusy { .. } => "wait until it has finished, then try again".into(),
             Self::MountedOn { mount_points, .. } => {
                 let of = mount_points.first().map(|path| path.display().to_string());

@@ -25,6 +25,7 @@ pub mod in_use;
 pub mod layout;
 pub mod operation;
 pub mod package_database;
+pub mod pin;
 pub mod pool;
 pub mod profile;
 pub mod progress;

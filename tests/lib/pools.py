@@ -124,6 +124,13 @@ class Pool:
             with mounts.merged_read_only(layers, self.context.dir) as view:
                 yield view
 
+    def delete_snapshots(self, *rows, profile="dev"):
+        """Deletes the snapshots of transactions behind the product's back."""
+        with self.top() as top:
+            _, content = self.profile_file(top, profile)
+            for name in {row[side] for row in rows for side in ("pre", "post")}:
+                run_ok("btrfs", "-q", "subvolume", "delete", f"{top}/@snapshots/{content['id']}/{name}")
+
     def reading(self, profile="dev"):
         with self.merged(profile) as view:
             return tree.read(view)

@@ -10,6 +10,7 @@ mod generate;
 mod history;
 mod info;
 mod list;
+mod pin;
 mod pool;
 mod recover;
 mod rename;
@@ -71,6 +72,8 @@ pub fn run(command: Command, context: &Context) -> Result<Outcome> {
         Command::Diff(arguments) => diff::run(&arguments, context),
         Command::Undo(arguments) => undo::undo(&arguments, context),
         Command::Redo(arguments) => undo::redo(&arguments, context),
+        Command::Pin(arguments) => pin::run(&arguments, true, context),
+        Command::Unpin(arguments) => pin::run(&arguments, false, context),
         Command::Status => status::run(context),
         Command::Acknowledge(arguments) => acknowledge::run(&arguments, context),
         Command::Recover => recover::run(context),

@@ -214,6 +214,20 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("Take back the last undo", "flipper-profile redo")],
     ),
     (
+        "pin",
+        &[(
+            "Keep the state before transaction 12 for good",
+            "flipper-profile pin 12",
+        )],
+    ),
+    (
+        "unpin",
+        &[(
+            "Leave it to the rules again",
+            "flipper-profile -p tv unpin 12",
+        )],
+    ),
+    (
         "status",
         &[
             ("Of the profile one is in", "flipper-profile status"),

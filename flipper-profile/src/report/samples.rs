@@ -8,7 +8,7 @@ use super::pool::{Checked, Collected, Created, Format, Info, Problem, Tool, Upgr
 use super::profile::{Done, Profile, Profiles, Row, Unreadable};
 use super::recover::{Action, Recovered};
 use super::status::Status;
-use super::transaction::{Acknowledged, Package, Shown, Transaction};
+use super::transaction::{Acknowledged, Package, Pinned, Shown, Transaction};
 use super::undo::{Item, Undone};
 use crate::output::encode::JsonPath;
 
@@ -136,6 +136,15 @@ pub fn acknowledged() -> Acknowledged {
     }
 }
 
+pub fn pinned() -> Pinned {
+    Pinned {
+        transaction: 12,
+        command: "apt install nginx".into(),
+        pinned: true,
+        changed: true,
+    }
+}
+
 pub fn profile() -> Profile {
     Profile {
         id: "k3j2h1g0".into(),
@@ -196,6 +205,7 @@ pub fn transaction() -> Transaction {
         attention: false,
         noticed: vec!["vim was marked manual".into()],
         packages_changed: 2,
+        pinned: false,
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Transaction {
     pub noticed: Vec<String>,
     /// How many packages changed.
     pub packages_changed: u32,
+    /// Whether its snapshots are kept whatever retention says.
+    pub pinned: bool,
 }
 
 impl From<&journal::Transaction> for Transaction {
@@ -79,6 +81,7 @@ impl From<&journal::Transaction> for Transaction {
             attention: !row.acknowledged(),
             noticed: row.noticed.clone(),
             packages_changed: row.packages.total(),
+            pinned: row.pinned,
         }
     }
 }
@@ -115,7 +118,10 @@ pub fn history_page(page: &[Transaction], first: bool, style: &Style) -> String 
         let mut cells = vec![
             transaction.number.to_string(),
             units::time(&transaction.started),
-            transaction.state.clone(),
+            match transaction.pinned {
+                true => format!("{}, pinned", transaction.state),
+                false => transaction.state.clone(),
+            },
         ];
         if style.verbose {
             cells.push(transaction.kind.clone());
@@ -257,6 +263,13 @@ impl Human for Shown {
             ("started", utc(&row.started)),
             ("ended", row.ended.as_deref().map(utc).unwrap_or_default()),
             ("snapshots", escape::text(&snapshots.join(", "))),
+            (
+                "pinned",
+                match row.pinned {
+                    true => "yes, its snapshots are kept".to_owned(),
+                    false => String::new(),
+                },
+            ),
             ("undoes", number(row.undoes)),
             ("undone by", number(row.undone_by)),
         ]));
@@ -324,6 +337,35 @@ impl Human for Acknowledged {
     }
 }
 
+/// `pin`, `unpin`.
+#[derive(Debug, Serialize)]
+pub struct Pinned {
+    /// The transaction.
+    pub transaction: i64,
+    /// Its command line.
+    pub command: String,
+    /// Whether it is pinned now.
+    pub pinned: bool,
+    /// Whether it was not so before.
+    pub changed: bool,
+}
+
+impl Human for Pinned {
+    fn human(&self, _style: &Style) -> String {
+        let which = format!("{} ({})", self.transaction, escape::text(&self.command));
+        match (self.pinned, self.changed) {
+            (true, true) => format!("Pinned transaction {which}: its snapshots are kept.\n"),
+            (true, false) => format!("Transaction {which} is pinned already.\n"),
+            (false, true) => format!("Unpinned transaction {which}.\n"),
+            (false, false) => format!("Transaction {which} is not pinned.\n"),
+        }
+    }
+
+    fn only_confirms(&self) -> bool {
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,6 +396,38 @@ mod tests {
         assert_eq!(
             history_page(&[samples::transaction()], true, &style),
             expected
+        );
+    }
+
+    #[test]
+    fn a_pinned_one_is_told() {
+        let mut shown = samples::shown();
+        shown.transaction.pinned = true;
+        let text = shown.human(&Style::plain());
+        assert!(
+            text.contains("pinned     yes, its snapshots are kept\n"),
+            "{text}"
+        );
+        let text = history_page(&[shown.transaction], true, &Style::plain());
+        assert!(text.contains("  done, pinned  "), "{text}");
+    }
+
+    #[test]
+    fn a_pin_says_what_it_did() {
+        let mut pinned = samples::pinned();
+        assert_eq!(
+            pinned.human(&Style::plain()),
+            "Pinned transaction 12 (apt install nginx): its snapshots are kept.\n"
+        );
+        pinned.changed = false;
+        assert_eq!(
+            pinned.human(&Style::plain()),
+            "Transaction 12 (apt install nginx) is pinned already.\n"
+        );
+        pinned.pinned = false;
+        assert_eq!(
+            pinned.human(&Style::plain()),
+            "Transaction 12 (apt install nginx) is not pinned.\n"
         );
     }
 
