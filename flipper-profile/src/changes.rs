@@ -114,7 +114,6 @@ pub fn with_text(
 ) -> Result<Vec<Change>> {
     let sides = undo::sides(pool, row, "compared")?;
     let delta = compare(pool, &sides)?;
-    let below = below.map(|path| path.strip_prefix("/").unwrap_or(path));
     let wanted = |change: &&delta::Change| {
         times.tell(change) && below.is_none_or(|path| change.path.starts_with(path))
     };
@@ -272,7 +271,8 @@ fn details(change: &delta::Change, old: Option<&Meta>, new: Option<&Meta>) -> Ve
     details
 }
 
-fn kind_word(kind: Kind) -> &'static str {
+/// What stands at a path, in one word.
+pub fn kind_word(kind: Kind) -> &'static str {
     match kind {
         Kind::File => FileType::File,
         Kind::Directory => FileType::Directory,
@@ -286,7 +286,7 @@ fn kind_word(kind: Kind) -> &'static str {
 }
 
 /// A change as the journal keeps it.
-fn of_journal(row: &journal::ChangeRow) -> Change {
+pub fn of_journal(row: &journal::ChangeRow) -> Change {
     use journal::Change as Recorded;
     let word = match row.change {
         Recorded::Created => "added",

@@ -1,10 +1,14 @@
 //! The command line. The doc comments here are the manual: the man pages are made from them.
 
+mod history;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use profile_db::pool_file::{INODE_FLOOR_DEFAULT, INODE_FLOOR_MAX};
+
+pub use history::{Blame, Diff, History, Pin, Show};
 
 use crate::output::units::parse_size;
 
@@ -47,8 +51,8 @@ pub struct Global {
 
     /// Work on this profile
     ///
-    /// For acknowledge, diff, history, info, pin, redo, show, status, undo and unpin. Without it they
-    /// work on the profile that the command runs in.
+    /// For acknowledge, blame, diff, history, info, pin, redo, show, status, undo and unpin. Without it
+    /// they work on the profile that the command runs in.
     #[arg(short, long, global = true, value_name = "NAME|ID")]
     pub profile: Option<String>,
 
@@ -128,6 +132,12 @@ pub enum Command {
     /// that came or went is shown only where a path is named. Files of which nothing but the time
     /// changed are shown with -v, and with --json.
     Diff(Diff),
+    /// Tell who last changed a path
+    ///
+    /// The transaction, its command and user, and the packages that the path belongs to. It also says
+    /// when the path is as the base has it, when it was changed outside of any transaction and between
+    /// which ones, and when it is gone.
+    Blame(Blame),
     /// Take a transaction back
     ///
     /// Without a number the newest transaction that is not taken back yet; said again it goes further
@@ -378,42 +388,6 @@ pub struct Run {
     pub command: Vec<OsString>,
 }
 
-/// `history`
-#[derive(Debug, Args)]
-pub struct History {
-    /// Only transactions that changed this package
-    #[arg(long, value_name = "PACKAGE")]
-    pub package: Option<String>,
-    /// Only transactions that changed this path
-    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
-    pub path: Option<PathBuf>,
-    /// At most this many; 0 for all
-    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
-    pub limit: u64,
-    /// Only transactions before this one
-    #[arg(long, value_name = "N", value_parser = transaction_number())]
-    pub before: Option<i64>,
-}
-
-/// `show`
-#[derive(Debug, Args)]
-pub struct Show {
-    /// Number of the transaction
-    #[arg(value_name = "N", value_parser = transaction_number())]
-    pub number: i64,
-}
-
-/// `diff`
-#[derive(Debug, Args)]
-pub struct Diff {
-    /// Number of the transaction
-    #[arg(value_name = "N", value_parser = transaction_number())]
-    pub number: i64,
-    /// Only this path and what is below it
-    #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
-    pub path: Option<PathBuf>,
-}
-
 /// `undo`
 #[derive(Debug, Args)]
 pub struct Undo {
@@ -437,14 +411,6 @@ pub struct Redo {
     /// Only tell what would be done and what stands in the way
     #[arg(long, visible_alias = "dry-run")]
     pub check: bool,
-}
-
-/// `pin`, `unpin`
-#[derive(Debug, Args)]
-pub struct Pin {
-    /// Number of the transaction
-    #[arg(value_name = "N", value_parser = transaction_number())]
-    pub number: i64,
 }
 
 /// `acknowledge`
@@ -528,6 +494,7 @@ impl Command {
             Self::History(_) => "history",
             Self::Show(_) => "show",
             Self::Diff(_) => "diff",
+            Self::Blame(_) => "blame",
             Self::Undo(_) => "undo",
             Self::Redo(_) => "redo",
             Self::Pin(_) => "pin",
@@ -548,6 +515,7 @@ impl Command {
                 | Self::History(_)
                 | Self::Show(_)
                 | Self::Diff(_)
+                | Self::Blame(_)
                 | Self::Undo(_)
                 | Self::Redo(_)
                 | Self::Pin(_)

@@ -137,6 +137,8 @@ fn all_samples() -> Vec<(&'static str, Box<dyn Report>)> {
         boxed("status", Box::new(samples::status())),
         boxed("status", Box::new(samples::quiet_status())),
         boxed("acknowledge", Box::new(samples::acknowledged())),
+        boxed("blame", Box::new(samples::blame())),
+        boxed("blame", Box::new(samples::unsettled_blame())),
         boxed("pin", Box::new(samples::pinned())),
         boxed("unpin", Box::new(samples::pinned())),
         boxed("recover", Box::new(samples::recovered())),

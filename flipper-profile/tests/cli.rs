@@ -95,6 +95,7 @@ const LINES: &[&[&str]] = &[
     &["redo"],
     &["status"],
     &["acknowledge"],
+    &["blame", "/etc/x"],
     &["pin", "1"],
     &["unpin", "1"],
     &["recover"],

@@ -160,6 +160,18 @@ fn file_type(kind: Kind) -> FileType {
     }
 }
 
+/// The package that the words of an attribution name.
+pub(crate) fn package_in(attribution: &str) -> Option<&str> {
+    [
+        "shipped by ",
+        "conffile of ",
+        "named by a script of ",
+        "named after ",
+    ]
+    .iter()
+    .find_map(|words| attribution.strip_prefix(words))
+}
+
 /// Why a path belongs to a transaction, in a few words.
 fn words(reason: &Reason) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -173,5 +185,24 @@ fn words(reason: &Reason) -> String {
         Reason::InsideDirectory { directory } => format!("inside {}", text(directory)),
         Reason::NamedAfterPackage { package } => format!("named after {package}"),
         Reason::HoldsOnlyAttributed => "part of the change".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_an_attribution_name_its_package() {
+        let package = || "nginx".to_owned();
+        for reason in [
+            Reason::Owned { package: package() },
+            Reason::Conffile { package: package() },
+            Reason::NamedByScript { package: package() },
+            Reason::NamedAfterPackage { package: package() },
+        ] {
+            assert_eq!(package_in(&words(&reason)), Some("nginx"), "{reason:?}");
+        }
+        assert_eq!(package_in(&words(&Reason::Distribution)), None);
     }
 }

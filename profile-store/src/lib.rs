@@ -14,6 +14,7 @@
 
 pub mod actor;
 pub mod base;
+pub mod blame;
 pub mod changes;
 pub mod check;
 pub mod delta;
@@ -22,6 +23,7 @@ pub mod error;
 pub mod gc;
 pub mod identity;
 pub mod in_use;
+pub mod layers;
 pub mod layout;
 pub mod operation;
 pub mod package_database;

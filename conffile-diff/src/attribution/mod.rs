@@ -21,7 +21,7 @@
 
 pub mod administrator;
 pub mod databases;
-mod paths;
+pub(crate) mod paths;
 pub mod scripts;
 
 use std::collections::{HashMap, HashSet};

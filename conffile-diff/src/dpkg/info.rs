@@ -1,6 +1,7 @@
 //! Files of `/var/lib/dpkg/info`: which paths belong to a package, and whose file it is.
 
 use super::stanza::lossy;
+use crate::attribution::paths::canonical;
 
 /// Paths of a `<package>.list` file, absolute, in the file's order; the root is `/`.
 pub fn parse_list(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -13,6 +14,13 @@ pub fn parse_list(bytes: &[u8]) -> Vec<Vec<u8>> {
             path => path.to_vec(),
         })
         .collect()
+}
+
+/// Whether a `<package>.list` file has this path: absolute, as it is called where `/usr` is merged.
+pub fn lists(bytes: &[u8], path: &[u8]) -> bool {
+    bytes
+        .split(|&byte| byte == b'\n')
+        .any(|line| canonical(line).as_ref() == path)
 }
 
 /// Paths of a `<package>.conffiles` file; the flag `remove-on-upgrade` may stand before one.
@@ -76,6 +84,13 @@ mod tests {
             parse_list(b"/.\n/etc\n/etc/with blank\n/etc/\xff\n\nrelative\n"),
             [&b"/"[..], b"/etc", b"/etc/with blank", b"/etc/\xff"]
         );
+    }
+
+    #[test]
+    fn a_list_has_a_path_under_its_present_name() {
+        let list = b"/.\n/lib\n/lib/udev\n/etc/with blank\n";
+        assert!(lists(list, b"/usr/lib/udev") && lists(list, b"/etc/with blank"));
+        assert!(!lists(list, b"/etc/with") && !lists(list, b"/lib/udev"));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use crate::changes::{self, Times};
 use crate::cli::Diff;
-use crate::commands::Outcome;
-use crate::commands::history::{absolute, number};
+use crate::commands::history::number;
+use crate::commands::{Outcome, path};
 use crate::context::{Context, Result};
 use crate::report;
 
@@ -18,7 +18,10 @@ pub fn run(arguments: &Diff, context: &Context) -> Result<Outcome> {
     context.catch_up(&pool, &profile);
     let journal = pool.journal_read_only()?;
     let row = changes::transaction(&journal, &profile, number(arguments.number)?)?;
-    let below = arguments.path.as_deref().map(absolute).transpose()?;
+    let below = match &arguments.path {
+        Some(path) => Some(path::in_profile(path, context, &pool, &profile)?),
+        None => None,
+    };
     let times = match (context.screen.out.verbose, context.screen.json) {
         (true, _) => Times::Told,
         (false, true) => Times::OfFiles,

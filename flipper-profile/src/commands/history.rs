@@ -3,14 +3,12 @@
 //! Read and written page by page, so that a hundred thousand of them take no memory and the first
 //! ones appear at once.
 
-use std::path::{Component, Path, PathBuf};
-
 use profile_db::journal::{Filter, Journal};
 use profile_db::model::TransactionNumber;
 use profile_store::{Exit, changes};
 
 use crate::cli::History;
-use crate::commands::Outcome;
+use crate::commands::{Outcome, path};
 use crate::context::{Context, Result};
 use crate::envelope;
 use crate::failure::Failure;
@@ -33,15 +31,14 @@ pub fn run(arguments: &History, context: &Context) -> Result<Outcome> {
     if arguments.path.is_some() {
         changes::ensure(&pool, &journal, &profile, context.progress().as_mut())?;
     }
+    let path = match &arguments.path {
+        Some(path) => Some(path::in_profile(path, context, &pool, &profile)?),
+        None => None,
+    };
     let filter = Filter {
         profile: Some(profile.id),
         package: arguments.package.clone(),
-        path: arguments
-            .path
-            .as_deref()
-            .map(absolute)
-            .transpose()?
-            .map(bytes),
+        path: path.as_deref().map(path::from_root),
         before: arguments.before.map(number).transpose()?,
         ..Filter::default()
     };
@@ -182,50 +179,4 @@ fn write(bytes: &[u8]) -> Result<Written> {
 /// A number of the command line, which is positive already.
 pub fn number(number: i64) -> Result<TransactionNumber> {
     TransactionNumber::new(number).map_err(|error| Failure::usage(error.to_string()))
-}
-
-/// A path of the merged tree: absolute, without `.` and `..`. A relative one counts from the current
-/// directory, which inside the profile is one of the merged tree.
-pub fn absolute(path: &Path) -> Result<PathBuf> {
-    let absolute = std::path::absolute(path)
-        .map_err(|error| Failure::usage(format!("{} is no path: {error}", path.display())))?;
-    let mut plain = PathBuf::from("/");
-    for component in absolute.components() {
-        match component {
-            // Above the root is the root.
-            Component::ParentDir => {
-                plain.pop();
-            }
-            Component::Normal(name) => plain.push(name),
-            _ => {}
-        }
-    }
-    Ok(plain)
-}
-
-/// The bytes of a path.
-pub fn bytes(path: PathBuf) -> Vec<u8> {
-    std::os::unix::ffi::OsStringExt::into_vec(path.into_os_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_becomes_absolute_and_plain() {
-        for (given, plain) in [
-            ("/etc//x/./y/", "/etc/x/y"),
-            ("/a/../../b", "/b"),
-            ("/", "/"),
-        ] {
-            assert_eq!(
-                absolute(Path::new(given)).unwrap(),
-                Path::new(plain),
-                "{given}"
-            );
-        }
-        assert!(absolute(Path::new("x")).unwrap().is_absolute());
-        assert!(absolute(Path::new("")).is_err());
-    }
 }

@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod base;
+mod blame;
 mod clone;
 mod create;
 mod delete;
@@ -10,6 +11,7 @@ mod generate;
 mod history;
 mod info;
 mod list;
+mod path;
 mod pin;
 mod pool;
 mod recover;
@@ -72,6 +74,7 @@ pub fn run(command: Command, context: &Context) -> Result<Outcome> {
         Command::Diff(arguments) => diff::run(&arguments, context),
         Command::Undo(arguments) => undo::undo(&arguments, context),
         Command::Redo(arguments) => undo::redo(&arguments, context),
+        Command::Blame(arguments) => blame::run(&arguments, context),
         Command::Pin(arguments) => pin::run(&arguments, true, context),
         Command::Unpin(arguments) => pin::run(&arguments, false, context),
         Command::Status => status::run(context),

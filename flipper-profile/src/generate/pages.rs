@@ -200,6 +200,13 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "blame",
+        &[(
+            "Who changed a file",
+            "flipper-profile -p tv blame /etc/nginx/nginx.conf",
+        )],
+    ),
+    (
         "undo",
         &[
             ("Take back what apt did last", "flipper-profile undo"),

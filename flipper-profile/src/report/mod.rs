@@ -5,6 +5,7 @@
 //! pool: the commands fill reports, these draw them.
 
 pub mod base;
+pub mod blame;
 pub mod change;
 pub mod pool;
 pub mod profile;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::base::{Added, Base, Bases, Removed};
+use super::blame::{self, Blame};
 use super::change::{Change, Diff, TextDiff};
 use super::pool::{Checked, Collected, Created, Format, Info, Problem, Tool, Upgraded};
 use super::profile::{Done, Profile, Profiles, Row, Unreadable};
@@ -133,6 +134,50 @@ pub fn done() -> Done {
 pub fn acknowledged() -> Acknowledged {
     Acknowledged {
         acknowledged: vec![12, 13],
+    }
+}
+
+pub fn blame() -> Blame {
+    let mut packages = shown().packages;
+    packages.truncate(1);
+    Blame {
+        path: JsonPath::new(b"/etc/nginx/nginx.conf"),
+        kind: Some("file"),
+        source: "transaction",
+        owners: vec![blame::Owner {
+            name: "nginx".into(),
+            architecture: None,
+            version: Some("1.26.3-3".into()),
+        }],
+        last: Some(blame::Last {
+            transaction: transaction(),
+            change: change(b"/etc/nginx/nginx.conf", "added"),
+            packages,
+        }),
+        after: None,
+        before: None,
+        unprotected: Vec::new(),
+        state_path: None,
+        going_on: Vec::new(),
+        base: "13.2".into(),
+        name: b"/etc/nginx/nginx.conf".to_vec(),
+    }
+}
+
+pub fn unsettled_blame() -> Blame {
+    Blame {
+        path: JsonPath::new(b"/etc/x\xff"),
+        kind: None,
+        source: "outside",
+        owners: Vec::new(),
+        last: None,
+        after: Some(12),
+        before: Some(14),
+        unprotected: vec![13],
+        state_path: Some("/var/log".into()),
+        going_on: vec![15],
+        base: "13.2".into(),
+        name: b"/etc/x\xff".to_vec(),
     }
 }
 

@@ -181,7 +181,8 @@ impl From<&journal::PackageChange> for Package {
 }
 
 impl Package {
-    fn line(&self) -> String {
+    /// "upgrade    nginx:amd64 1.26.3-2 -> 1.26.3-3".
+    pub fn line(&self) -> String {
         let versions = match (&self.old_version, &self.new_version) {
             (Some(old), Some(new)) if old != new => format!(" {old} -> {new}"),
             (_, Some(version)) | (Some(version), None) => format!(" {version}"),

@@ -280,9 +280,11 @@ fn join(root: &Path, relative: &Path) -> PathBuf {
     }
 }
 
-/// Extended attributes that are part of the merged tree; overlayfs hides its own from a merged view.
+/// Extended attributes that are part of the merged tree; overlayfs hides its own from a merged view, a layer
+/// shows them.
 fn xattrs(path: &Path) -> Result<Vec<(std::ffi::OsString, Vec<u8>)>> {
     let mut found = tree::xattrs(path)?;
+    found.retain(|(name, _)| !name.as_encoded_bytes().starts_with(b"trusted.overlay."));
     found.sort();
     Ok(found)
 }

@@ -21,6 +21,22 @@ const SYMLINKS_MAX: usize = 40;
 ///
 /// The tree cannot be read.
 pub(crate) fn resolve(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
+    let kind = |path: &Path| Ok(tree::lstat(&root.join(path))?.map(|meta| meta.kind));
+    let target = |path: &Path| Ok(file::read_link(&root.join(path))?);
+    Ok(walk(path, &kind, &target)?.map(|below| root.join(below)))
+}
+
+/// As [`resolve`], in a tree of which is asked what a path without symlinks is, and what a symlink says. The
+/// result is relative.
+///
+/// # Errors
+///
+/// The tree cannot be read.
+pub(crate) fn walk(
+    path: &Path,
+    kind: &dyn Fn(&Path) -> Result<Option<Kind>>,
+    target: &dyn Fn(&Path) -> Result<PathBuf>,
+) -> Result<Option<PathBuf>> {
     // What is still to be walked, the next component last.
     let mut ahead: Vec<OsString> = Vec::new();
     push_reversed(&mut ahead, path);
@@ -33,13 +49,13 @@ pub(crate) fn resolve(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
             continue;
         }
         let here = below.join(&next);
-        match tree::lstat(&root.join(&here))?.map(|meta| meta.kind) {
+        match kind(&here)? {
             Some(Kind::Symlink) => {
                 symlinks += 1;
                 if symlinks > SYMLINKS_MAX {
                     return Ok(None);
                 }
-                let target = file::read_link(&root.join(&here))?;
+                let target = target(&here)?;
                 if target.is_absolute() {
                     below = PathBuf::new();
                 }
@@ -51,7 +67,7 @@ pub(crate) fn resolve(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
             _ => return Ok(None),
         }
     }
-    Ok(Some(root.join(below)))
+    Ok(Some(below))
 }
 
 fn push_reversed(ahead: &mut Vec<OsString>, path: &Path) {
