@@ -11,6 +11,7 @@ use profile_db::pool_file::{INODE_FLOOR_DEFAULT, INODE_FLOOR_MAX};
 pub use history::{Blame, Diff, History, Pin, Show};
 
 use crate::output::units::parse_size;
+use crate::span::Span;
 
 /// Profiles for Debian: plain apt, automatic snapshots, undo
 ///
@@ -391,15 +392,26 @@ pub struct Run {
 /// `undo`
 #[derive(Debug, Args)]
 pub struct Undo {
-    /// Number of the transaction; without it the newest that is not taken back
-    #[arg(value_name = "N", value_parser = transaction_number())]
-    pub number: Option<i64>,
+    /// Number of the transaction, or the first and the last of several; without it the newest that is not
+    /// taken back
+    #[arg(value_name = "N[..M]", value_parser = Span::parse)]
+    pub span: Option<Span>,
+    /// Take back every transaction after this one
+    ///
+    /// What was changed by hand since stays; with --exact the snapshot after N comes back whole.
+    #[arg(long, value_name = "N", value_parser = transaction_number(), conflicts_with = "span")]
+    pub to: Option<i64>,
     /// Only tell what would be done and what stands in the way
     #[arg(long, visible_alias = "dry-run")]
     pub check: bool,
     /// Take back also what others changed meanwhile
     #[arg(long)]
     pub exact: bool,
+    /// Take later transactions that stand in the way back as well
+    ///
+    /// They are listed first, and it is asked whether to go on.
+    #[arg(long)]
+    pub cascade: bool,
 }
 
 /// `redo`

@@ -49,6 +49,9 @@ fn numbers_of_transactions_are_positive() {
     for line in [
         "undo 0",
         "undo -1",
+        "undo 3..2",
+        "undo 2 --to 1",
+        "undo --to 0",
         "show x",
         "diff",
         "history --before 0",
@@ -57,6 +60,8 @@ fn numbers_of_transactions_are_positive() {
         assert!(parse(line).is_err(), "{line}");
     }
     assert!(parse("undo 12 --dry-run").is_ok());
+    assert!(parse("undo 12..14 --cascade").is_ok());
+    assert!(parse("undo --to 12 --exact").is_ok());
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod output;
 mod report;
 #[cfg(test)]
 mod schema_tests;
+mod span;
 mod usage;
 
 use std::ffi::OsString;

@@ -365,6 +365,7 @@ mod journal {
             );
             assert_eq!(install.state, State::Undone);
             assert_eq!(install.undone_by, Some(undo.number));
+            assert_eq!(journal.undone(undo.number).unwrap(), [install.number]);
             assert_eq!(install.state_before_undo, Some(State::Done));
             assert_eq!(install.pre.as_deref(), Some("1-pre"));
             assert_eq!(install.post.as_deref(), Some("1-post"));

@@ -75,9 +75,9 @@ pub struct Ending {
     /// The transactions that it takes back.
     #[serde(default)]
     pub undoes: Vec<TransactionNumber>,
-    /// The transaction that is in force again by it (redo).
+    /// The transactions that are in force again by it (redo).
     #[serde(default)]
-    pub brings_back: Option<TransactionNumber>,
+    pub brings_back: Vec<TransactionNumber>,
     /// Name of the snapshot that holds the state afterwards, when it exists already.
     #[serde(default)]
     pub post: Option<String>,

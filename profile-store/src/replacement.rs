@@ -168,11 +168,12 @@ pub(crate) fn finish(
         if let Some(post) = &ending.post {
             journal.set_post(ending.transaction, Some(post))?;
         }
+        // In this order: what an undo among several brings back may be another one of them.
+        for back in &ending.brings_back {
+            journal.clear_undone(*back)?;
+        }
         for undone in &ending.undoes {
             journal.mark_undone(*undone, ending.transaction)?;
-        }
-        if let Some(back) = ending.brings_back {
-            journal.clear_undone(back)?;
         }
         let done = Finish {
             outcome: Outcome::Done,

@@ -5,7 +5,8 @@ use std::path::Path;
 use profile_db::journal::{self, Transaction, TransactionKind};
 use profile_db::model::{Time, TransactionNumber};
 use profile_db::state::State;
-use profile_store::undo::{self, Plan, Verb, Which};
+use profile_store::operation::PathText;
+use profile_store::undo::{self, Plan, Replayed, Request, Verb, Which, Wishes};
 use profile_store::{Pool, profile};
 
 use crate::actor;
@@ -16,19 +17,27 @@ use crate::commands::history::number;
 use crate::context::{Context, Result};
 use crate::report::undo::{Item, Undone};
 
-/// Takes a transaction back.
+/// Takes transactions back.
 ///
 /// # Errors
 ///
-/// There is nothing to undo, the transaction cannot be taken back, or another command is at work.
+/// There is nothing to undo, a transaction cannot be taken back, or another command is at work.
 pub fn undo(arguments: &Undo, context: &Context) -> Result<Outcome> {
-    take_back(
-        Verb::Undo,
-        arguments.number,
-        arguments.check,
-        arguments.exact,
-        context,
-    )
+    let which = match (arguments.span, arguments.to) {
+        (_, Some(to)) => Which::After(number(to)?),
+        (None, None) => Which::Newest,
+        (Some(span), _) if span.first == span.last => Which::Number(number(span.first)?),
+        (Some(span), _) => Which::Range(number(span.first)?, number(span.last)?),
+    };
+    let request = Request {
+        verb: Verb::Undo,
+        which,
+        wishes: Wishes {
+            exact: arguments.exact,
+            cascade: arguments.cascade,
+        },
+    };
+    take_back(&request, arguments.check, context)
 }
 
 /// Takes an undo back.
@@ -37,26 +46,19 @@ pub fn undo(arguments: &Undo, context: &Context) -> Result<Outcome> {
 ///
 /// As [`undo`].
 pub fn redo(arguments: &Redo, context: &Context) -> Result<Outcome> {
-    take_back(
-        Verb::Redo,
-        arguments.number,
-        arguments.check,
-        false,
-        context,
-    )
+    let named = arguments.number.map(number).transpose()?;
+    let request = Request {
+        verb: Verb::Redo,
+        which: named.map_or(Which::Newest, Which::Number),
+        wishes: Wishes::default(),
+    };
+    take_back(&request, arguments.check, context)
 }
 
-fn take_back(
-    verb: Verb,
-    named: Option<i64>,
-    check: bool,
-    exact: bool,
-    context: &Context,
-) -> Result<Outcome> {
-    let named = named.map(number).transpose()?;
+fn take_back(request: &Request, check: bool, context: &Context) -> Result<Outcome> {
     let pool = context.pool()?;
-    let deletion = match (verb, named) {
-        (Verb::Undo, Some(named)) => deletion(&pool, named)?,
+    let deletion = match (request.verb, request.which) {
+        (Verb::Undo, Which::Number(named)) => deletion(&pool, named)?,
         _ => None,
     };
     if let Some(deletion) = deletion {
@@ -64,16 +66,26 @@ fn take_back(
     }
     let profile = context.profile(&pool)?;
     context.catch_up(&pool, &profile);
-    let which = named.map_or(Which::Newest, Which::Number);
     let journal = pool.journal()?;
     let mut progress = context.progress();
     progress.begin("comparing");
-    let prepared = undo::prepare(&pool, &journal, &profile, verb, which, exact, Time::now())?;
-    let mut report = of_plan(&prepared.plan, verb);
+    let prepared = undo::prepare(
+        &pool,
+        &journal,
+        &profile,
+        request,
+        Time::now(),
+        progress.as_mut(),
+    )?;
+    let mut report = of_plan(&prepared.plan, request.verb);
     report.check = check;
     if check || !report.conflicts.is_empty() {
         prepared.cancel()?;
         return Ok(report.into());
+    }
+    if let Err(refused) = confirm_cascade(request, &prepared.plan, context) {
+        prepared.cancel()?;
+        return Err(refused);
     }
     let applied = undo::apply(
         &pool,
@@ -84,7 +96,35 @@ fn take_back(
         progress.as_mut(),
     )?;
     report.transaction = Some(applied.number.get());
+    report.notes.extend(notes(&applied.replayed));
     Ok(report.into())
+}
+
+/// Asks before transactions are taken back that nobody named.
+fn confirm_cascade(request: &Request, plan: &Plan, context: &Context) -> Result<()> {
+    if !request.wishes.cascade || plan.transactions.len() == 1 {
+        return Ok(());
+    }
+    let mut question = "Take all of these back?".to_owned();
+    for transaction in &plan.transactions {
+        question.push_str(&format!(
+            "\n  {} {}",
+            transaction.number, transaction.command
+        ));
+    }
+    context.confirm(&question)
+}
+
+/// What the replay left alone.
+fn notes(replayed: &Replayed) -> Vec<String> {
+    let shown = |path: &PathText| format!("/{}", path.to_path().display());
+    let kept = replayed.kept_directories.iter().map(|path| {
+        format!(
+            "{} stays: something that is not of the transaction is in it.",
+            shown(path)
+        )
+    });
+    kept.chain(replayed.notes.iter().cloned()).collect()
 }
 
 /// The named transaction, when it is the deletion of a profile. Such a profile has no name any more
@@ -106,10 +146,12 @@ fn bring_back(pool: &Pool, deletion: &Transaction, check: bool) -> Result<Outcom
         verb: Verb::Undo.as_str(),
         transaction: None,
         undoes: deletion.number.get(),
+        taken_back: vec![deletion.number.get()],
         command: deletion.command.clone(),
         mode: None,
         check,
         restored: 0,
+        merged: Vec::new(),
         meanwhile: Vec::new(),
         conflicts: Vec::new(),
         notes: Vec::new(),
@@ -161,10 +203,26 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
         verb: verb.as_str(),
         transaction: None,
         undoes: plan.transaction.number.get(),
+        taken_back: plan
+            .transactions
+            .iter()
+            .map(|transaction| transaction.number.get())
+            .collect(),
         command: plan.transaction.command.clone(),
         mode: Some(plan.method.as_str()),
         check: false,
         restored: plan.restored,
+        merged: plan
+            .merged
+            .iter()
+            .map(|path| {
+                item(
+                    path,
+                    Vec::new(),
+                    "changed again since: has both changes".into(),
+                )
+            })
+            .collect(),
         meanwhile: plan
             .meanwhile
             .iter()

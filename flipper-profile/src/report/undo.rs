@@ -45,8 +45,10 @@ pub struct Undone {
     pub verb: &'static str,
     /// Number of the undo itself; `None` when nothing was done.
     pub transaction: Option<i64>,
-    /// The transaction that is taken back.
+    /// The transaction that is taken back; the one that was asked for, or the newest, where they are several.
     pub undoes: i64,
+    /// All that are taken back, newest first.
+    pub taken_back: Vec<i64>,
     /// Its command line.
     pub command: String,
     /// "exchange", "staged" or "live".
@@ -55,6 +57,8 @@ pub struct Undone {
     pub check: bool,
     /// How many paths are, or would be, brought back.
     pub restored: u64,
+    /// Those of them that changed since as well and have both changes.
+    pub merged: Vec<Item>,
     /// What changed meanwhile and is kept.
     pub meanwhile: Vec<Item>,
     /// What stands in the way.
@@ -88,11 +92,17 @@ impl Human for Undone {
             0 => String::new(),
             number => format!(": {}", units::count(number, "path", "paths")),
         };
-        let what = format!(
-            "transaction {} ({})",
-            self.undoes,
-            escape::text(&self.command)
-        );
+        let what = match self.taken_back.as_slice() {
+            [newest @ .., oldest] if !newest.is_empty() => {
+                let newest: Vec<String> = newest.iter().map(i64::to_string).collect();
+                format!("the transactions {} and {oldest}", newest.join(", "))
+            }
+            _ => format!(
+                "transaction {} ({})",
+                self.undoes,
+                escape::text(&self.command)
+            ),
+        };
         let mut text = match (self.transaction, self.check) {
             // The error says it; the lists below are its details.
             _ if !self.conflicts.is_empty() => String::new(),
@@ -108,6 +118,22 @@ impl Human for Undone {
             (None, false) => format!("Nothing was left to {} of {what}.\n", self.verb),
         };
         Self::list(&mut text, "stands in the way", &self.conflicts, style);
+        match self.merged.len() as u64 {
+            0 => {}
+            _ if style.verbose => {
+                Self::list(
+                    &mut text,
+                    "changed since too, with both changes",
+                    &self.merged,
+                    style,
+                );
+            }
+            number => text.push_str(&format!(
+                "{} changed since too and {} both changes (-v lists them).\n",
+                units::count(number, "path", "paths"),
+                if number == 1 { "gets" } else { "get" }
+            )),
+        }
         let kept = if self.check {
             "changed meanwhile, would be kept"
         } else {
@@ -159,6 +185,18 @@ changed meanwhile, kept:
 ";
         assert_eq!(samples::undone().human(&Style::plain()), expected);
         assert_eq!(samples::undone().finding(), None);
+    }
+
+    #[test]
+    fn several_are_told_with_what_was_merged() {
+        let mut undone = samples::undone();
+        (undone.taken_back, undone.meanwhile) = (vec![15, 13, 12], Vec::new());
+        undone.merged = samples::conflicts().conflicts.split_off(1);
+        assert_eq!(
+            undone.human(&Style::plain()),
+            "Took back the transactions 15, 13 and 12: 120 paths; this is transaction 14.\n\
+             1 path changed since too and gets both changes (-v lists them).\n"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! One SQLite database per pool, `@flipper/journal.db`, outside every upper, so
 //! that no undo rewinds it. This module and those below it are the only callers
-//! of SQL. The schema is `schema/v1.sql`, described in `docs/journal.md`.
+//! of SQL. The schema is `schema/*.sql`, described in `docs/journal.md`.
 //!
 //! Invariants:
 //! 1. Every call is one transaction of SQLite, or part of one
@@ -42,6 +42,7 @@ mod record;
 mod row;
 mod schema;
 mod types;
+mod undone;
 mod write;
 
 use std::cell::{Cell, RefCell};

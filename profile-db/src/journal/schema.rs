@@ -10,7 +10,7 @@ pub const APPLICATION_ID: u32 = 0x466c_5072;
 /// What this version of the tool knows of the journal.
 pub const KNOWN: Known = Known {
     what: "journal",
-    version: 1,
+    version: 2,
     read_only_compatible: &[],
     incompatible: &[],
 };
@@ -29,10 +29,16 @@ pub(super) struct Migration {
 }
 
 /// Every step, in order; the first makes an empty database a journal.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sql: include_str!("schema/v1.sql"),
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sql: include_str!("schema/v1.sql"),
+    },
+    Migration {
+        version: 2,
+        sql: include_str!("schema/v2.sql"),
+    },
+];
 
 /// The version in the database.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {

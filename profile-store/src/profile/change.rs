@@ -262,7 +262,7 @@ pub(crate) fn restoration_ending(undo: TransactionNumber, deletion: TransactionN
     Ending {
         transaction: undo,
         undoes: vec![deletion],
-        brings_back: None,
+        brings_back: Vec::new(),
         post: None,
         packages_return: false,
     }

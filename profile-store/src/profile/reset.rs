@@ -61,7 +61,7 @@ pub fn reset(
     let ending = Ending {
         transaction: number,
         undoes: Vec::new(),
-        brings_back: None,
+        brings_back: Vec::new(),
         post: Some(SnapshotName::Origin.to_string()),
         packages_return: false,
     };

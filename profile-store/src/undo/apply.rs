@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use conffile_diff::merge::{Kind, Maker, kind_of};
 use profile_db::ProfileFile;
-use profile_db::journal::{Action, Journal, TransactionKind};
+use profile_db::journal::{Action, Durability, Journal, Transaction, TransactionKind};
 use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
 use profile_sys::tree::Root;
 use profile_sys::{btrfs, file};
@@ -14,18 +14,18 @@ use serde::{Deserialize, Serialize};
 
 use super::join::{self, Joined};
 use super::plan::{Method, Plan};
-use super::prepare::{NOW, Prepared, Verb};
+use super::prepare::{NOW, Prepared, Source, Verb};
 use super::replay::{Replayed, replay};
 use super::sides::Sides;
 use super::{derived, meanwhile};
 use crate::actor::Actor;
+use crate::delta::Change;
 use crate::error::{Error, Result};
 use crate::operation::{self, Ending, Intent, PathText};
 use crate::pool::Pool;
 use crate::profile::{self, identity_of_present, new_row};
 use crate::progress::{Progress, Silent};
 use crate::replacement::{self, Replacement, STAGED_PROFILE, STAGED_STATE};
-use crate::staging::Staging;
 use crate::standing::{Standing, busy, standing};
 use crate::state_paths;
 use crate::transaction::reserve;
@@ -74,13 +74,23 @@ pub fn apply(
             detail: "there are conflicts".into(),
         });
     }
-    let kind = match (prepared.verb, &transaction.kind) {
-        (Verb::Redo, _) | (Verb::Undo, TransactionKind::Undo) => TransactionKind::Redo,
+    let kind = match (prepared.verb, prepared.plan.transactions.as_slice()) {
+        (Verb::Redo, _) => TransactionKind::Redo,
+        (Verb::Undo, [one]) if one.kind == TransactionKind::Undo => TransactionKind::Redo,
         (Verb::Undo, _) => TransactionKind::Undo,
     };
     let mut row = new_row(&prepared.plan.profile, kind.clone(), actor, now);
     row.undoes = Some(transaction.number);
-    let number = reserve::with_reserve(pool, || Ok(journal.begin(&row)?))?;
+    let several: Vec<TransactionNumber> = numbers(&prepared.plan.transactions);
+    let number = reserve::with_reserve(pool, || {
+        Ok(journal.batch(Durability::Durable, |journal| {
+            let number = journal.begin(&row)?;
+            if several.len() > 1 {
+                journal.set_undone(number, &several)?;
+            }
+            Ok(number)
+        })?)
+    })?;
     let id = prepared.plan.profile.id;
     match carry_out(pool, journal, prepared, number, &kind, now, progress) {
         Ok((plan, replayed)) => Ok(Applied {
@@ -159,7 +169,7 @@ fn carry_out(
         &pool.layout().snapshot(&id, pre),
     )?;
     journal.set_pre(number, &pre.to_string())?;
-    let ending = ending(journal, number, &prepared)?;
+    let ending = ending(journal, number, &prepared.plan)?;
     progress.begin(match kind {
         TransactionKind::Redo => "redoing",
         _ => "undoing",
@@ -180,33 +190,43 @@ fn keep_snapshot(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Which rows of the journal change with this undo.
-fn ending(journal: &Journal, number: TransactionNumber, prepared: &Prepared) -> Result<Ending> {
-    let transaction = &prepared.plan.transaction;
+fn ending(journal: &Journal, number: TransactionNumber, plan: &Plan) -> Result<Ending> {
     let mut ending = Ending {
         transaction: number,
-        undoes: vec![transaction.number],
-        brings_back: None,
+        undoes: numbers(&plan.transactions),
+        brings_back: Vec::new(),
         post: None,
-        packages_return: journal
+        packages_return: false,
+    };
+    for transaction in &plan.transactions {
+        ending.packages_return |= journal
             .packages(transaction.number)?
             .iter()
-            .any(|package| matches!(package.action, Action::Remove | Action::Purge)),
-    };
-    match (&transaction.kind, transaction.undoes) {
-        // The undo of an undo brings back what that had undone.
-        (TransactionKind::Undo, Some(undone)) => ending.brings_back = Some(undone),
-        // The undo of a redo: the undo that it took back is in force again, and with it the original
-        // transaction is undone.
-        (TransactionKind::Redo, Some(undo)) => {
-            ending.brings_back = Some(undo);
-            ending.undoes.extend(journal.transaction(undo)?.undoes);
+            .any(|package| matches!(package.action, Action::Remove | Action::Purge));
+        match (&transaction.kind, transaction.undoes) {
+            // The undo of an undo brings back what that had undone.
+            (TransactionKind::Undo, _) => {
+                ending
+                    .brings_back
+                    .extend(journal.undone(transaction.number)?);
+            }
+            // The undo of a redo: the undo that it took back is in force again, and with it the original
+            // transactions are undone.
+            (TransactionKind::Redo, Some(undo)) => {
+                ending.brings_back.push(undo);
+                ending.undoes.extend(journal.undone(undo)?);
+            }
+            _ => {}
         }
-        _ => {}
     }
     Ok(ending)
 }
 
-/// Builds the new upper in staging and exchanges it in.
+fn numbers(transactions: &[Transaction]) -> Vec<TransactionNumber> {
+    transactions.iter().map(|one| one.number).collect()
+}
+
+/// Builds the new upper in staging, where that was not done, and exchanges it in.
 fn beside(
     pool: &Pool,
     journal: &Journal,
@@ -217,46 +237,53 @@ fn beside(
 ) -> Result<(Plan, Replayed)> {
     let Prepared {
         plan,
-        sides,
+        source,
         staging,
         ..
     } = prepared;
     let layout = pool.layout();
+    let id = plan.profile.id;
     let staged = staging.part(STAGED_PROFILE);
     let mut replayed = Replayed::default();
-    if plan.method == Method::Exchange {
-        btrfs::snapshot(&sides.pre, &staged, false)?;
+    let whole = match (plan.method, &source) {
+        (Method::Exchange, Source::Snapshot(name)) => Some(name.to_string()),
+        (Method::Exchange, _) => plan.transaction.pre.clone(),
+        _ => None,
+    };
+    if let Some(name) = whole {
+        btrfs::snapshot(&layout.snapshots(&id).join(&name), &staged, false)?;
         let snapshot = profile::read_file(&staged)?;
         profile::write_file(&staged, &identity_of_present(&plan.profile, snapshot, now))?;
-        // The state afterwards is the state before the transaction: its snapshot serves both.
-        ending.post.clone_from(&plan.transaction.pre);
+        // The state afterwards is one that has a snapshot: it serves both.
+        ending.post = Some(name);
     } else {
-        btrfs::snapshot(&layout.profile(&plan.profile.id), &staged, false)?;
-        let wanted = wanted(pool, &plan, &sides, &staging, ending.transaction)?;
-        let view = View::read_only(pool, &wanted, &sides.base)?;
-        let merged = View::writable(pool, &staged, &sides.base)?;
-        replayed = replay(
-            view.path(),
-            merged.path(),
-            &paths(&plan),
-            &plan.times,
-            progress,
-        )?;
-        if makes_linker_cache(&plan) {
-            derived::linker_cache(merged.path(), &mut replayed)?;
+        let (base, _) = profile::base_for(pool, &plan.profile)?;
+        if let Source::Before(sides) = &source {
+            btrfs::snapshot(&layout.profile(&id), &staged, false)?;
+            let mine = layout.snapshot(&id, SnapshotName::Pre(ending.transaction));
+            let wanted = wanted(pool, &plan.joined, sides, &mine, staging.part(WANTED))?;
+            let view = View::read_only(pool, &wanted, &base)?;
+            let merged = View::writable(pool, &staged, &base)?;
+            let paths = paths_of(&plan.restore, &plan.joined);
+            replayed = replay(view.path(), merged.path(), &paths, &plan.times, progress)?;
+            merged.close()?;
+            view.close()?;
         }
-        merged.close()?;
-        view.close()?;
+        if plan.linker_cache {
+            let merged = View::writable(pool, &staged, &base)?;
+            derived::linker_cache(merged.path(), &mut replayed)?;
+            merged.close()?;
+        }
         let mut changed = plan.profile.clone();
         changed.modified = now;
         profile::write_file(&staged, &changed)?;
         let post = SnapshotName::Post(ending.transaction);
-        btrfs::snapshot(&staged, &layout.snapshot(&plan.profile.id, post), true)?;
+        btrfs::snapshot(&staged, &layout.snapshot(&id, post), true)?;
         ending.post = Some(post.to_string());
     }
     stage_state(pool, &plan, &staging.part(STAGED_STATE))?;
     let replacement = Replacement {
-        profile: plan.profile.id,
+        profile: id,
         staging,
         ending,
     };
@@ -267,71 +294,72 @@ fn beside(
 /// A reset put the former state into trash: its undo brings back of it what is missing now, while it is
 /// there. What was kept or written since stays: neither undo nor reset rewinds it.
 fn stage_state(pool: &Pool, plan: &Plan, staged: &Path) -> Result<()> {
-    if plan.transaction.kind != TransactionKind::Reset {
-        return Ok(());
-    }
-    let trashed = replacement::trashed_state(pool.layout(), plan.transaction.number);
-    if !file::exists(&trashed)? {
-        return Ok(());
-    }
-    btrfs::snapshot(&pool.layout().state(&plan.profile.id), staged, false)?;
-    for path in state_paths::of(&plan.profile) {
-        let former = trashed.join(path.relative());
-        if !path.shared && file::exists(&former)? {
-            state_paths::bring_back(&former, &staged.join(path.relative()))?;
+    for transaction in &plan.transactions {
+        let trashed = replacement::trashed_state(pool.layout(), transaction.number);
+        if transaction.kind != TransactionKind::Reset || !file::exists(&trashed)? {
+            continue;
+        }
+        if !file::exists(staged)? {
+            btrfs::snapshot(&pool.layout().state(&plan.profile.id), staged, false)?;
+        }
+        for path in state_paths::of(&plan.profile) {
+            let former = trashed.join(path.relative());
+            if !path.shared && file::exists(&former)? {
+                state_paths::bring_back(&former, &staged.join(path.relative()))?;
+            }
         }
     }
     Ok(())
 }
 
 /// Everything that is replayed, parents before children.
-fn paths(plan: &Plan) -> Vec<PathBuf> {
-    let joined = plan
-        .joined
+pub(super) fn paths_of(restore: &[Change], joined: &[(PathBuf, Joined)]) -> Vec<PathBuf> {
+    let joined = joined
         .iter()
         .filter(|(_, joined)| *joined != Joined::Mine)
         .map(|(path, _)| path);
-    let restored = plan.restore.iter().map(|change| &change.path);
+    let restored = restore.iter().map(|change| &change.path);
     let mut paths: Vec<PathBuf> = restored.chain(joined).cloned().collect();
     paths.sort();
     paths
 }
 
 /// Whether the linker's cache is one of those that no side has right.
-fn makes_linker_cache(plan: &Plan) -> bool {
-    plan.joined.iter().any(|(path, _)| {
+pub(super) fn makes_linker_cache(joined: &[(PathBuf, Joined)]) -> bool {
+    joined.iter().any(|(path, _)| {
         let path = Path::new("/").join(path);
         kind_of(path.as_os_str().as_bytes()) == Kind::Derived(Maker::Ldconfig)
     })
 }
 
 /// The profile whose merged tree has every path as it is to be: the snapshot from before the transaction, or,
-/// where paths get both changes, a copy of it with those written in.
-fn wanted(
+/// where paths get both changes, a copy of it made as `into` with those written in. `mine` is a snapshot of the
+/// present.
+///
+/// # Errors
+///
+/// An effect failed.
+pub(super) fn wanted(
     pool: &Pool,
-    plan: &Plan,
+    joined: &[(PathBuf, Joined)],
     sides: &Sides,
-    staging: &Staging,
-    number: TransactionNumber,
+    mine: &Path,
+    into: PathBuf,
 ) -> Result<PathBuf> {
-    if plan.joined.is_empty() {
+    if joined.is_empty() {
         return Ok(sides.pre.clone());
     }
-    let wanted = staging.part(WANTED);
-    btrfs::snapshot(&sides.pre, &wanted, false)?;
-    let now = pool
-        .layout()
-        .snapshot(&plan.profile.id, SnapshotName::Pre(number));
-    let mine = View::read_only(pool, &now, &sides.base)?;
+    btrfs::snapshot(&sides.pre, &into, false)?;
+    let mine = View::read_only(pool, mine, &sides.base)?;
     let other = View::read_only(pool, &sides.pre, &sides.base)?;
-    let merged = View::writable(pool, &wanted, &sides.base)?;
+    let merged = View::writable(pool, &into, &sides.base)?;
     let roots = [merged.path(), mine.path(), other.path()].map(Root::open);
     let [merged_root, mine_root, other_root] = roots;
-    join::write(&merged_root?, &mine_root?, &other_root?, &plan.joined)?;
+    join::write(&merged_root?, &mine_root?, &other_root?, joined)?;
     for view in [merged, mine, other] {
         view.close()?;
     }
-    Ok(wanted)
+    Ok(into)
 }
 
 /// Replays the plan through the merged mount of the mounted profile.
@@ -344,19 +372,29 @@ fn live(
 ) -> Result<(Plan, Replayed)> {
     let Prepared {
         plan,
-        sides,
+        source,
         standing,
         staging,
         _lock,
         ..
     } = prepared;
-    let wanted = wanted(pool, &plan, &sides, &staging, ending.transaction)?;
-    let view_of = wanted.strip_prefix(pool.layout().top()).unwrap_or(&wanted);
+    let layout = pool.layout();
+    let id = plan.profile.id;
+    let wanted = match &source {
+        Source::Before(sides) => {
+            let mine = layout.snapshot(&id, SnapshotName::Pre(ending.transaction));
+            wanted(pool, &plan.joined, sides, &mine, staging.part(WANTED))?
+        }
+        Source::Built => staging.part(STAGED_PROFILE),
+        Source::Snapshot(name) => layout.snapshot(&id, *name),
+    };
+    let view_of = wanted.strip_prefix(layout.top()).unwrap_or(&wanted);
+    let is_staged = !wanted.starts_with(layout.all_snapshots());
     let task = Task {
         view_of: PathText::from(view_of),
-        staging: (wanted != sides.pre).then(|| staging.word().to_owned()),
-        linker_cache: makes_linker_cache(&plan),
-        paths: paths(&plan)
+        staging: is_staged.then(|| staging.word().to_owned()),
+        linker_cache: plan.linker_cache,
+        paths: paths_of(&plan.restore, &plan.joined)
             .iter()
             .map(|path| PathText::from(path.as_path()))
             .collect(),

@@ -7,6 +7,7 @@ use profile_db::model::TransactionNumber;
 use profile_db::state::{State, can_be_undone};
 
 use super::prepare::Verb;
+use super::range;
 use crate::error::{Error, Result};
 use profile_db::ProfileFile;
 
@@ -17,10 +18,14 @@ pub enum Which {
     Newest,
     /// This one.
     Number(TransactionNumber),
+    /// All from the first to the last.
+    Range(TransactionNumber, TransactionNumber),
+    /// All after this one.
+    After(TransactionNumber),
 }
 
 /// Kinds whose content can be taken back; the others changed no content of the profile.
-fn has_content(kind: &TransactionKind) -> bool {
+pub(super) fn has_content(kind: &TransactionKind) -> bool {
     matches!(
         kind,
         TransactionKind::Apt
@@ -33,7 +38,7 @@ fn has_content(kind: &TransactionKind) -> bool {
     )
 }
 
-/// Finds the transaction to take back.
+/// Finds the transactions to take back, newest first.
 ///
 /// Without a number, `undo` takes the newest that is done, failed or interrupted, is no undo or
 /// redo and is not undone; `redo` takes the newest undo that is in force. With a number, `redo N`
@@ -47,10 +52,35 @@ pub fn choose(
     profile: &ProfileFile,
     verb: Verb,
     which: Which,
-) -> Result<Transaction> {
+) -> Result<Vec<Transaction>> {
     match which {
-        Which::Newest => newest(journal, profile, verb),
-        Which::Number(number) => numbered(journal, profile, verb, number),
+        Which::Newest => Ok(vec![newest(journal, profile, verb)?]),
+        Which::Number(number) => Ok(vec![numbered(journal, profile, verb, number)?]),
+        Which::Range(first, last) => {
+            for end in [first, last] {
+                own(journal, profile, end)?;
+            }
+            range::within(journal, profile, verb, |number| {
+                (first..=last).contains(&number)
+            })
+        }
+        Which::After(number) => {
+            own(journal, profile, number)?;
+            range::within(journal, profile, verb, |other| other > number)
+        }
+    }
+}
+
+/// The transaction of the number, when it is one of the profile's.
+fn own(journal: &Journal, profile: &ProfileFile, number: TransactionNumber) -> Result<Transaction> {
+    let missing = || Error::NoSuchTransaction {
+        number,
+        profile: Some(profile.name.to_string()),
+    };
+    match journal.transaction(number) {
+        Ok(transaction) if transaction.profile == profile.id => Ok(transaction),
+        Ok(_) | Err(profile_db::journal::Error::NoSuchTransaction { .. }) => Err(missing()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -89,18 +119,7 @@ fn numbered(
     verb: Verb,
     number: TransactionNumber,
 ) -> Result<Transaction> {
-    let missing = || Error::NoSuchTransaction {
-        number,
-        profile: Some(profile.name.to_string()),
-    };
-    let transaction = match journal.transaction(number) {
-        Ok(transaction) => transaction,
-        Err(profile_db::journal::Error::NoSuchTransaction { .. }) => return Err(missing()),
-        Err(error) => return Err(error.into()),
-    };
-    if transaction.profile != profile.id {
-        return Err(missing());
-    }
+    let transaction = own(journal, profile, number)?;
     let refuse = |detail: String| {
         Err(Error::NotUndoable {
             number,

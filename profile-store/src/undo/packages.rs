@@ -8,7 +8,7 @@ use profile_db::journal::{Journal, Transaction};
 
 use super::join::Joined;
 use super::plan::{Conflict, Obstacle};
-use super::prepare::World;
+use super::world::World;
 use crate::error::Result;
 use crate::package_database::unreadable;
 

@@ -93,8 +93,10 @@ pub struct Conflict {
 /// What an undo, or a redo, would do.
 #[derive(Debug)]
 pub struct Plan {
-    /// The transaction that is taken back.
+    /// The transaction that was asked for; the newest, where several were.
     pub transaction: Transaction,
+    /// All that are taken back, newest first.
+    pub transactions: Vec<Transaction>,
     /// The profile.
     pub profile: ProfileFile,
     /// How.
@@ -110,12 +112,14 @@ pub struct Plan {
     pub meanwhile: Vec<Change>,
     /// Paths that changed again since and get both changes, or go.
     pub joined: Vec<(PathBuf, Joined)>,
+    /// Those of them that are written, in every step.
+    pub merged: Vec<PathBuf>,
+    /// Whether the linker's cache is made anew.
+    pub linker_cache: bool,
     /// Paths that are already as they were before.
     pub already: usize,
     /// What stands in the way; the undo is refused while there is any.
     pub conflicts: Vec<Conflict>,
-    /// Later transactions that are not undone, newest first.
-    pub later: Vec<TransactionNumber>,
 }
 
 /// What the delta of a transaction and the changes since come to.

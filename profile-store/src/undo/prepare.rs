@@ -1,32 +1,33 @@
 //! Reading the world for an undo and making the plan.
 
-use std::cell::OnceCell;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use profile_db::ProfileFile;
-use profile_db::journal::{Filter, Journal, Transaction, TransactionKind};
-use profile_db::model::Time;
-use profile_db::state::State;
+use profile_db::journal::{Journal, Transaction, TransactionKind};
+use profile_db::model::{SnapshotName, Time, TransactionNumber};
 use profile_sys::btrfs;
 use profile_sys::mountinfo::Mount;
-use profile_sys::tree::{Kind, Root};
 
-use super::join::{self, Joined, Trees};
-use super::plan::{self, Method, Plan, Present};
+use super::apply::makes_linker_cache;
+use super::join::Joined;
+use super::plan::{self, Method, Plan, Sorted};
+use super::several::Built;
 use super::sides::{self, Sides};
-use super::{Which, choose, packages};
-use crate::delta::{self, Change, Delta};
+use super::step::Reading;
+use super::{Which, choose};
+use crate::delta::{self, Change, ChangeKind};
 use crate::error::{Error, Result};
 use crate::pool::{Pool, PoolLock};
+use crate::progress::Progress;
 use crate::staging::Staging;
 use crate::standing::{Standing, busy, standing};
-use crate::view::View;
 use crate::{recover, state_paths};
 
 /// Name of the snapshot of the present profile in the staging directory.
 pub(super) const NOW: &str = "now";
 
-/// What is asked for.
+/// What is done with a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     /// Take a transaction back.
@@ -53,13 +54,33 @@ impl Verb {
     }
 }
 
+/// What an undo is told besides the transactions.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// Take back also what others changed meanwhile; with [`Which::After`], whatever came after.
+    pub exact: bool,
+    /// Take the later transactions that stand in the way back as well.
+    pub cascade: bool,
+}
+
+/// Where the content that the paths get stands.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// In the snapshot before the one transaction; paths with both changes are joined.
+    Before(Sides),
+    /// In the staging directory, where several steps made it.
+    Built,
+    /// In this snapshot of the profile, whole.
+    Snapshot(SnapshotName),
+}
+
 /// A plan with everything that keeps it true: the pool's lock, and the snapshot it was made from.
 #[derive(Debug)]
 pub struct Prepared {
     /// What would be done.
     pub plan: Plan,
     pub(super) verb: Verb,
-    pub(super) sides: Sides,
+    pub(super) source: Source,
     pub(super) standing: Standing,
     pub(super) staging: Staging,
     pub(super) _lock: PoolLock,
@@ -76,8 +97,18 @@ impl Prepared {
     }
 }
 
-/// Makes the plan for taking one transaction of `profile` back. With `exact`, what changed
-/// meanwhile is taken back as well.
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Undo or redo.
+    pub verb: Verb,
+    /// Which transactions.
+    pub which: Which,
+    /// What is told besides.
+    pub wishes: Wishes,
+}
+
+/// Makes the plan for taking transactions of `profile` back.
 ///
 /// # Errors
 ///
@@ -87,48 +118,266 @@ pub fn prepare(
     pool: &Pool,
     journal: &Journal,
     profile: &ProfileFile,
-    verb: Verb,
-    which: Which,
-    exact: bool,
+    request: &Request,
     now: Time,
+    progress: &mut dyn Progress,
 ) -> Result<Prepared> {
+    let verb = request.verb;
     let lock = pool.lock()?;
     // Whoever had the lock may have renamed it or set something.
     let profile = &crate::profile::read(pool, &profile.id)?;
     recover::before_change(pool, journal, &lock, &profile.id, now)?;
     let standing = standing(pool, profile)?;
-    let transaction = choose(journal, profile, verb, which)?;
-    if transaction.kind == TransactionKind::Reset && !matches!(standing, Standing::Free) {
+    let transactions = choose(journal, profile, verb, request.which)?;
+    let is_reset = |one: &&Transaction| one.kind == TransactionKind::Reset;
+    if let (Some(reset), Standing::Here | Standing::Entered(_)) =
+        (transactions.iter().find(is_reset), &standing)
+    {
         return Err(Error::NotUndoable {
-            number: transaction.number,
+            number: reset.number,
             participle: verb.participle(),
             detail: "a reset also emptied what is mounted beside the profile's tree; leave the profile first"
                 .into(),
         });
     }
     refuse_open(journal, profile)?;
-    let sides = sides::sides(pool, &transaction, verb.participle())?;
-    require_present_base(profile, &sides, &transaction, verb)?;
-    let staging = Staging::begin(pool)?;
-    match make_plan(
-        pool,
-        journal,
-        profile,
-        &transaction,
-        &sides,
-        &standing,
-        &staging,
-        exact,
-    ) {
-        Ok(plan) => Ok(Prepared {
+    let planning = Planning {
+        reading: Reading {
+            pool,
+            journal,
+            profile,
+            wishes: &request.wishes,
+        },
+        verb,
+        standing: &standing,
+        staging: Staging::begin(pool)?,
+    };
+    match planning.plan(request.which, transactions, progress) {
+        Ok((plan, source)) => Ok(Prepared {
             plan,
             verb,
-            sides,
+            source,
+            staging: planning.staging,
             standing,
-            staging,
             _lock: lock,
         }),
-        Err(error) => Err(error.taken_back(staging.discard())),
+        Err(error) => Err(error.taken_back(planning.staging.discard())),
+    }
+}
+
+struct Planning<'a> {
+    reading: Reading<'a>,
+    verb: Verb,
+    standing: &'a Standing,
+    staging: Staging,
+}
+
+impl Planning<'_> {
+    fn plan(
+        &self,
+        which: Which,
+        transactions: Vec<Transaction>,
+        progress: &mut dyn Progress,
+    ) -> Result<(Plan, Source)> {
+        let Reading {
+            pool,
+            profile,
+            wishes,
+            ..
+        } = self.reading;
+        btrfs::snapshot(&pool.layout().profile(&profile.id), &self.now(), true)?;
+        if let (Which::After(number), true) = (which, wishes.exact) {
+            return self.exactly_after(number, transactions);
+        }
+        let asked = match transactions.as_slice() {
+            [] => {
+                return Err(Error::NothingTo {
+                    name: profile.name.to_string(),
+                    verb: self.verb.as_str(),
+                });
+            }
+            [one] => {
+                let (plan, sides) = self.one(one)?;
+                let in_the_way = plan
+                    .conflicts
+                    .iter()
+                    .any(|conflict| !conflict.by.is_empty());
+                if !(wishes.cascade && in_the_way) {
+                    return Ok((plan, Source::Before(sides)));
+                }
+                one.clone()
+            }
+            [newest, ..] => newest.clone(),
+        };
+        let (transactions, built) = self.cascade(transactions, progress)?;
+        let mut plan = self.plan_of(asked, built.sorted)?;
+        plan.transactions = transactions;
+        plan.linker_cache = built.linker_cache;
+        // The copy has what was joined: it is a path like the others.
+        plan.joined = Vec::new();
+        plan.restored = plan.restore.len() as u64;
+        Ok((plan, Source::Built))
+    }
+
+    /// A snapshot of the present, in the staging directory.
+    fn now(&self) -> PathBuf {
+        self.staging.part(NOW)
+    }
+
+    /// Builds the copy; where it is wished, with the transactions that stand in the way until none does.
+    fn cascade(
+        &self,
+        transactions: Vec<Transaction>,
+        progress: &mut dyn Progress,
+    ) -> Result<(Vec<Transaction>, Built)> {
+        let Reading {
+            journal,
+            profile,
+            wishes,
+            ..
+        } = self.reading;
+        let mut all: BTreeMap<TransactionNumber, Transaction> = transactions
+            .into_iter()
+            .map(|one| (one.number, one))
+            .collect();
+        loop {
+            let list: Vec<Transaction> = all.values().rev().cloned().collect();
+            let built = self
+                .reading
+                .build(self.verb, &list, &self.staging, progress)?;
+            let culprits: Vec<TransactionNumber> = built
+                .sorted
+                .conflicts
+                .iter()
+                .flat_map(|conflict| conflict.by.iter().copied())
+                .filter(|number| !all.contains_key(number))
+                .collect();
+            if culprits.is_empty() || !wishes.cascade {
+                return Ok((list, built));
+            }
+            built.discard()?;
+            for number in culprits {
+                for one in choose(journal, profile, Verb::Undo, Which::Number(number))? {
+                    all.insert(one.number, one);
+                }
+            }
+        }
+    }
+
+    /// Takes one transaction back from the present.
+    fn one(&self, transaction: &Transaction) -> Result<(Plan, Sides)> {
+        let Reading {
+            pool,
+            journal,
+            profile,
+            wishes,
+        } = self.reading;
+        let sides = sides::sides(pool, transaction, self.verb.participle())?;
+        require_present_base(profile, &sides, transaction, self.verb)?;
+        let now = self.now();
+        let since = delta::between(
+            pool,
+            (&sides.post, &sides.base),
+            (&now, &sides.base),
+            &state_paths::of(profile),
+        )?;
+        let untouched = matches!(self.standing, Standing::Free) && since.changes.is_empty();
+        if untouched {
+            if let Some(restored) = whole(journal, transaction, wishes.exact)? {
+                let mut plan = self.plan_of(transaction.clone(), Sorted::default())?;
+                (plan.method, plan.restored) = (Method::Exchange, restored);
+                return Ok((plan, sides));
+            }
+        }
+        let later = self.reading.later(transaction.number, &[])?;
+        let sorted = self
+            .reading
+            .step(transaction, &sides, &now, &since, &later)?;
+        let all_of_it = untouched && sorted.meanwhile.is_empty();
+        let mut plan = self.plan_of(transaction.clone(), sorted)?;
+        if all_of_it {
+            plan.method = Method::Exchange;
+        }
+        Ok((plan, sides))
+    }
+
+    /// The snapshot after a transaction becomes the profile.
+    fn exactly_after(
+        &self,
+        number: TransactionNumber,
+        transactions: Vec<Transaction>,
+    ) -> Result<(Plan, Source)> {
+        let Reading {
+            pool,
+            journal,
+            profile,
+            ..
+        } = self.reading;
+        let target = journal.transaction(number)?;
+        let sides = sides::sides(pool, &target, "gone back to")?;
+        require_present_base(profile, &sides, &target, self.verb)?;
+        let name: SnapshotName = target
+            .post
+            .as_deref()
+            .and_then(|name| name.parse().ok())
+            .ok_or(Error::SnapshotMissing {
+                path: sides.post.clone(),
+            })?;
+        let delta = delta::between(
+            pool,
+            (&sides.post, &sides.base),
+            (&self.now(), &sides.base),
+            &state_paths::of(profile),
+        )?;
+        let (times, restore): (Vec<Change>, Vec<Change>) = delta
+            .changes
+            .into_iter()
+            .partition(|change| change.kind == ChangeKind::Times);
+        let sorted = Sorted {
+            restore,
+            times: times.into_iter().map(|change| change.path).collect(),
+            ..Sorted::default()
+        };
+        let [newest, ..] = transactions.as_slice() else {
+            return Err(Error::NothingTo {
+                name: profile.name.to_string(),
+                verb: self.verb.as_str(),
+            });
+        };
+        let mut plan = self.plan_of(newest.clone(), sorted)?;
+        plan.transactions = transactions;
+        if matches!(self.standing, Standing::Free) {
+            plan.method = Method::Exchange;
+        }
+        Ok((plan, Source::Snapshot(name)))
+    }
+
+    /// The plan of what was sorted, staged or live.
+    fn plan_of(&self, transaction: Transaction, sorted: Sorted) -> Result<Plan> {
+        let Reading { profile, .. } = self.reading;
+        if sorted.conflicts.is_empty() {
+            refuse_mounted(profile, &self.standing.mounts()?, &sorted.restore)?;
+        }
+        let is_written = |(_, joined): &&(PathBuf, Joined)| *joined != Joined::Mine;
+        let written = sorted.joined.iter().filter(is_written);
+        Ok(Plan {
+            transactions: vec![transaction.clone()],
+            transaction,
+            profile: profile.clone(),
+            method: match self.standing {
+                Standing::Free => Method::Staged,
+                Standing::Here | Standing::Entered(_) => Method::Live,
+            },
+            restored: (sorted.restore.len() + written.clone().count()) as u64,
+            merged: written.map(|(path, _)| path.clone()).collect(),
+            linker_cache: makes_linker_cache(&sorted.joined),
+            restore: sorted.restore,
+            times: sorted.times,
+            meanwhile: sorted.meanwhile,
+            joined: sorted.joined,
+            already: sorted.already,
+            conflicts: sorted.conflicts,
+        })
     }
 }
 
@@ -140,7 +389,12 @@ fn refuse_open(journal: &Journal, profile: &ProfileFile) -> Result<()> {
     Err(busy(profile))
 }
 
-fn require_present_base(
+/// Refuses a transaction that stands on another base than the profile.
+///
+/// # Errors
+///
+/// It does, or the snapshot's profile file cannot be read.
+pub(super) fn require_present_base(
     profile: &ProfileFile,
     sides: &Sides,
     transaction: &Transaction,
@@ -153,90 +407,6 @@ fn require_present_base(
         number: transaction.number,
         participle: verb.participle(),
         detail: "the profile has moved to another base since".into(),
-    })
-}
-
-#[allow(clippy::too_many_arguments)]
-fn make_plan(
-    pool: &Pool,
-    journal: &Journal,
-    profile: &ProfileFile,
-    transaction: &Transaction,
-    sides: &Sides,
-    standing: &Standing,
-    staging: &Staging,
-    exact: bool,
-) -> Result<Plan> {
-    let now = staging.part(NOW);
-    btrfs::snapshot(&pool.layout().profile(&profile.id), &now, true)?;
-    let later = later(journal, profile, transaction)?;
-    let state = state_paths::of(profile);
-    let since = delta::between(
-        pool,
-        (&sides.post, &sides.base),
-        (&now, &sides.base),
-        &state,
-    )?;
-    let untouched = matches!(standing, Standing::Free) && since.changes.is_empty();
-    if untouched {
-        if let Some(restored) = whole(journal, transaction, exact)? {
-            return Ok(Plan {
-                transaction: transaction.clone(),
-                profile: profile.clone(),
-                method: Method::Exchange,
-                restored,
-                restore: Vec::new(),
-                times: Vec::new(),
-                meanwhile: Vec::new(),
-                joined: Vec::new(),
-                already: 0,
-                conflicts: Vec::new(),
-                later: later.iter().map(|later| later.number).collect(),
-            });
-        }
-    }
-    let made = sides::made(pool, journal, transaction, sides)?;
-    let attributed: Vec<bool> = made
-        .verdicts
-        .iter()
-        .map(|verdict| exact || verdict.is_attributed())
-        .collect();
-    let world = World {
-        pool,
-        base: &sides.base,
-        before: (&sides.pre, OnceCell::new()),
-        after: (&sides.post, OnceCell::new()),
-        now: (&now, OnceCell::new()),
-    };
-    let sorted = plan::sort(&made.delta, &attributed, &since, &world)?;
-    let unmet = packages::unmet(&world, journal, &later, &sorted.joined)?;
-    let method = match standing {
-        Standing::Free if untouched && sorted.meanwhile.is_empty() => Method::Exchange,
-        Standing::Free => Method::Staged,
-        Standing::Here | Standing::Entered(_) => Method::Live,
-    };
-    let mut conflicts = sorted.conflicts;
-    match conflicts.is_empty() {
-        true => refuse_mounted(profile, &standing.mounts()?, &sorted.restore)?,
-        false => name_culprits(pool, journal, &later, &mut conflicts)?,
-    }
-    conflicts.extend(unmet);
-    let joined = sorted
-        .joined
-        .iter()
-        .filter(|(_, joined)| *joined != Joined::Mine);
-    Ok(Plan {
-        transaction: transaction.clone(),
-        profile: profile.clone(),
-        method,
-        restored: (sorted.restore.len() + joined.count()) as u64,
-        restore: sorted.restore,
-        times: sorted.times,
-        meanwhile: sorted.meanwhile,
-        joined: sorted.joined,
-        already: sorted.already,
-        conflicts,
-        later: later.iter().map(|transaction| transaction.number).collect(),
     })
 }
 
@@ -259,106 +429,4 @@ fn whole(journal: &Journal, transaction: &Transaction, exact: bool) -> Result<Op
     Ok(summary
         .filter(|summary| exact || summary.meanwhile == Some(0))
         .map(|summary| summary.entries))
-}
-
-/// Later transactions of the profile that are in force, newest first.
-fn later(
-    journal: &Journal,
-    profile: &ProfileFile,
-    transaction: &Transaction,
-) -> Result<Vec<Transaction>> {
-    Ok(journal.transactions(&Filter {
-        profile: Some(profile.id),
-        after: Some(transaction.number),
-        states: vec![State::Done, State::Failed, State::Interrupted],
-        ..Filter::default()
-    })?)
-}
-
-/// Says for every conflict which later transactions changed the path.
-fn name_culprits(
-    pool: &Pool,
-    journal: &Journal,
-    later: &[Transaction],
-    conflicts: &mut [plan::Conflict],
-) -> Result<()> {
-    for transaction in later {
-        let delta = match sides::sides(pool, transaction, "compared") {
-            Ok(sides) => sides::made(pool, journal, transaction, &sides)?.delta,
-            // A rename or a collected snapshot has nothing to compare; the conflict stands all the same.
-            Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => Delta::default(),
-            Err(error) => return Err(error),
-        };
-        for conflict in conflicts.iter_mut() {
-            if delta.get(&conflict.path).is_some() {
-                conflict.by.push(transaction.number);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The merged trees before and after the transaction and now, each mounted when it is first asked about.
-pub(super) struct World<'a> {
-    pool: &'a Pool,
-    base: &'a Path,
-    before: (&'a Path, OnceCell<View>),
-    after: (&'a Path, OnceCell<View>),
-    now: (&'a Path, OnceCell<View>),
-}
-
-impl World<'_> {
-    fn view<'b>(&'b self, of: &'b (&Path, OnceCell<View>)) -> Result<&'b View> {
-        let (snapshot, view) = of;
-        if let Some(view) = view.get() {
-            return Ok(view);
-        }
-        let mounted = View::read_only(self.pool, snapshot, self.base)?;
-        Ok(view.get_or_init(|| mounted))
-    }
-}
-
-impl World<'_> {
-    /// The merged tree as it is.
-    pub(super) fn present(&self) -> Result<Root> {
-        Ok(Root::open(self.view(&self.now)?.path())?)
-    }
-}
-
-impl Present for World<'_> {
-    fn joined(&self, path: &Path) -> Result<Joined> {
-        let root = |view: &View| Root::open(view.path());
-        let (ancestor, mine, other) = (
-            root(self.view(&self.after)?)?,
-            root(self.view(&self.now)?)?,
-            root(self.view(&self.before)?)?,
-        );
-        let trees = Trees {
-            ancestor: &ancestor,
-            mine: &mine,
-            other: &other,
-        };
-        join::join(&trees, path)
-    }
-
-    fn is_as_before(&self, path: &Path) -> Result<bool> {
-        let (before, now) = (self.view(&self.before)?, self.view(&self.now)?);
-        // By real directories only, as the replay goes: a symlink on the way leads to another path.
-        let physical = |view: &View| Root::open(view.path())?.lstat(path);
-        match (physical(before)?, physical(now)?) {
-            (None, None) => Ok(true),
-            (Some(a), Some(b)) => {
-                let kind = delta::differs(before.path(), now.path(), path, &a, &b)?;
-                Ok(kind.is_none_or(|kind| kind == delta::ChangeKind::Times))
-            }
-            _ => Ok(false),
-        }
-    }
-
-    fn is_directory(&self, path: &Path) -> Result<bool> {
-        let now = Root::open(self.view(&self.now)?.path())?;
-        Ok(now
-            .lstat(path)?
-            .is_some_and(|meta| meta.kind == Kind::Directory))
-    }
 }

@@ -91,3 +91,77 @@ def test_an_account_goes_and_a_later_one_stays(t):
     expect.status(pool.run("dev", "getent", "passwd", "fptuser"), 2)
     expect.equal(pool.run_ok("dev", "grep", "^later:", "/etc/passwd", "/etc/shadow", "/etc/group").text, kept)
     pool.run_ok("dev", "sh", "-c", "pwck -rq && grpck -r")
+
+
+def _three(pool):
+    """Three installations after one another; their numbers."""
+    numbers = []
+    for package in ("fpt-conf=1", "fpt-links", "fpt-user"):
+        expect.status(pool.install(package), 0)
+        numbers.append(pool.newest()["number"])
+    return numbers
+
+
+def test_a_range_goes_as_one_and_comes_back_as_one(t):
+    pool = t.pool("mini")
+    one, two, _ = _three(pool)
+    all_three = pool.reading()
+    result = roundtrip.undo_outside(pool, f"{one}..{two}")
+    expect.equal((result["taken_back"], result["undoes"]), ([two, one], two))
+    expect.equal([_installed(pool, name) for name in ("fpt-conf", "fpt-links", "fpt-user")], [False, False, True])
+    expect.equal([r["state"] for r in pool.history()], ["done", "done", "undone", "undone"])
+    roundtrip.clean(pool)
+    redone = expect.status(pool.fp("--yes", "-p", "dev", "redo"), 0).envelope["result"]
+    _alike(t, all_three, pool.reading(), "after the redo")
+    expect.equal([r["state"] for r in pool.history()[-3:]], ["done"] * 3)
+    roundtrip.undo_outside(pool, str(redone["transaction"]))
+    expect.equal([r["state"] for r in pool.history()[-3:]], ["done", "undone", "undone"])
+    expect.that(not _installed(pool, "fpt-conf"), "gone once more")
+
+
+def test_back_to_the_state_after_one_keeps_what_was_made_by_hand(t):
+    pool = t.pool("mini")
+    expect.status(pool.install("fpt-conf=1"), 0)
+    number, wanted = pool.newest()["number"], pool.reading()
+    expect.status(pool.install("fpt-links"), 0)
+    pool.shell("dev", "echo mine > /etc/mine")
+    expect.status(pool.install("fpt-user"), 0)
+    roundtrip.undo_outside(pool, "--to", str(number))
+    expect.equal(pool.run_ok("dev", "cat", "/etc/mine").text, "mine\n")
+    roundtrip.clean(pool)
+    found = [d.path for d in tree.compare(wanted, pool.reading(), ("mtime",))
+             if not d.path.startswith(OWN) and d.path != STATUS]
+    expect.equal(found, [b"/etc/mine"], "what differs")
+    expect.status(pool.install("fpt-modes"), 0)
+    result = roundtrip.undo_outside(pool, "--to", str(number), "--exact")
+    expect.equal(result["mode"], "exchange")
+    roundtrip.equal(pool, wanted, "exactly")
+    expect.status(pool.fp("--yes", "-p", "dev", "undo", "--to", str(number)), 1)
+
+
+def test_a_cascade_takes_the_dependants_as_well(t):
+    pool = t.pool("mini")
+    before = pool.reading()
+    number = int(_older(pool, "fpt-lib", "fpt-links", "fpt-app"))
+    dependant = pool.newest()["number"]
+    check = pool.fp("-p", "dev", "undo", str(number), "--cascade", "--check")
+    expect.equal(expect.status(check, 0).envelope["result"]["taken_back"], [dependant, number])
+    refused = expect.status(pool.fp("-p", "dev", "undo", str(number), "--cascade"), 3)
+    expect.contains(refused.text, str(dependant))
+    result = roundtrip.undo_outside(pool, str(number), "--cascade")
+    expect.equal(result["taken_back"], [dependant, number])
+    expect.equal([_installed(pool, name) for name in ("fpt-lib", "fpt-app", "fpt-links")], [False, False, True])
+    roundtrip.clean(pool)
+    roundtrip.undo_outside(pool)
+    _alike(t, before, pool.reading(), "after everything is taken back")
+
+
+def test_a_range_goes_live_as_well(t):
+    pool = t.pool("mini")
+    one, two, _ = _three(pool)
+    with session.inside(pool) as inside:
+        said = inside.say(f"flipper-profile --json --yes undo {one}..{two}")
+        expect.contains(said, '"mode":"live"')
+        expect.equal(inside.say("dpkg --audit; apt-get -qq check && echo content").strip(), "content")
+    expect.equal([_installed(pool, name) for name in ("fpt-conf", "fpt-links", "fpt-user")], [False, False, True])
+    expect.nothing(pool.ok("recover")["actions"], "actions of recover")

@@ -417,3 +417,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_undo_of_several_knows_them_all_after_its_redo_too() {
+    let place = Place::new();
+    let (one, two, three) = (place.begin(), place.begin(), place.begin());
+    let mut row = transaction();
+    row.kind = TransactionKind::Undo;
+    row.undoes = Some(two);
+    let undo = place.journal.begin(&row).unwrap();
+    assert_eq!(place.journal.undone(undo).unwrap(), [two]);
+    place.journal.set_undone(undo, &[three, two, one]).unwrap();
+    assert_eq!(place.journal.undone(undo).unwrap(), [three, two, one]);
+    assert_eq!(place.journal.undone(one).unwrap(), []);
+    assert!(place.journal.undone(number(99)).is_err());
+    place.journal.drop_empty(undo).unwrap();
+    assert!(place.journal.undone(undo).is_err());
+}

@@ -5,6 +5,10 @@ use crate::format::{Compatibility, FormatError};
 use crate::journal::schema::{self, MIGRATIONS, Migration};
 use crate::journal::{Error, Filter};
 
+/// A version that nobody knows yet.
+const NEXT: u32 = KNOWN + 1;
+const KNOWN: u32 = schema::KNOWN.version;
+
 /// A journal that a later version made: more columns, more tables.
 fn from_the_future(features: &str) -> Place {
     let place = Place::new();
@@ -16,7 +20,7 @@ fn from_the_future(features: &str) -> Place {
              ALTER TABLE packages ADD COLUMN origin TEXT;
              CREATE TABLE boots (id INTEGER PRIMARY KEY, txn INTEGER REFERENCES transactions (number));
              {features}
-             PRAGMA user_version = 2;"
+             PRAGMA user_version = {NEXT};"
         ))
         .unwrap();
     place
@@ -25,7 +29,7 @@ fn from_the_future(features: &str) -> Place {
 #[test]
 fn an_older_tool_still_records_in_a_newer_compatible_journal() {
     let place = from_the_future("INSERT INTO features VALUES ('boots', 'compatible');").reopen();
-    assert_eq!(place.journal.format().version, 2);
+    assert_eq!(place.journal.format().version, NEXT);
     assert_eq!(
         place.journal.format().check(&schema::KNOWN),
         Compatibility::Full
@@ -58,7 +62,7 @@ fn an_older_tool_still_records_in_a_newer_compatible_journal() {
     assert_eq!(place.journal.integrity_check().unwrap(), [""; 0]);
     assert_eq!(
         schema::version(&place.connection()).unwrap(),
-        2,
+        NEXT,
         "not taken back"
     );
 }
@@ -74,17 +78,18 @@ fn a_newer_incompatible_journal_is_refused_and_both_sides_are_said() {
         assert_eq!(
             error.to_string(),
             format!(
-                "cannot use the journal {}: journal has format 2 and needs feature sharded-lists, \
-                 this tool knows format 1 and no features: use a newer flipper-profile",
-                place.path().display()
+                "cannot use the journal {}: journal has format {NEXT} and needs feature sharded-lists, \
+                 this tool knows format {} and no features: use a newer flipper-profile",
+                place.path().display(),
+                KNOWN
             )
         );
         assert!(matches!(
             error,
             Error::Format {
                 source: FormatError::Refused {
-                    found: 2,
-                    known: 1,
+                    found: NEXT,
+                    known: KNOWN,
                     ..
                 },
                 ..
@@ -112,9 +117,10 @@ fn a_newer_read_only_compatible_journal_is_read_and_not_written() {
     assert_eq!(
         error.to_string(),
         format!(
-            "cannot use the journal {}: journal has format 2 with feature signed, which this tool \
-             (format 1 with no features) may read but not write: use a newer flipper-profile",
-            place.path().display()
+            "cannot use the journal {}: journal has format {NEXT} with feature signed, which this tool \
+             (format {} with no features) may read but not write: use a newer flipper-profile",
+            place.path().display(),
+            KNOWN
         )
     );
     let reader = Journal::open(&place.path(), Access::ReadOnly, BUSY).unwrap();
@@ -134,22 +140,22 @@ fn migrations_are_all_or_nothing_with_the_version() {
     let connection = other_program(&place);
     let steps = [
         Migration {
-            version: 1,
+            version: KNOWN,
             sql: "this is never run",
         },
         Migration {
-            version: 2,
+            version: NEXT,
             sql: "ALTER TABLE transactions ADD COLUMN comment TEXT",
         },
         Migration {
-            version: 3,
+            version: NEXT + 1,
             sql: "CREATE TABLE more (x); INSERT INTO nowhere VALUES (1)",
         },
     ];
     let transaction = connection.unchecked_transaction().unwrap();
     assert!(schema::migrate(&transaction, &steps).is_err());
     drop(transaction);
-    assert_eq!(schema::version(&connection).unwrap(), 1);
+    assert_eq!(schema::version(&connection).unwrap(), KNOWN);
     assert!(
         connection
             .prepare("SELECT comment FROM transactions")
@@ -158,7 +164,7 @@ fn migrations_are_all_or_nothing_with_the_version() {
     let transaction = connection.unchecked_transaction().unwrap();
     schema::migrate(&transaction, &steps[..2]).unwrap();
     transaction.commit().unwrap();
-    assert_eq!(schema::version(&connection).unwrap(), 2);
+    assert_eq!(schema::version(&connection).unwrap(), NEXT);
     assert!(
         connection
             .prepare("SELECT comment FROM transactions")
@@ -174,7 +180,7 @@ fn an_upgrade_while_the_journal_is_open_is_noticed() {
     place.begin();
     other_program(&place)
         .execute_batch(
-            "INSERT INTO features VALUES ('sharded-lists', 'incompatible'); PRAGMA user_version = 2",
+            "INSERT INTO features VALUES ('sharded-lists', 'incompatible'); PRAGMA user_version = 9",
         )
         .unwrap();
     let error = place.journal.begin(&transaction()).unwrap_err();
