@@ -14,10 +14,30 @@ const STATES: &[u8] = b"Package: nginx\nArchitecture: amd64\nAuto-Installed: 1\n
 const LIST: &[u8] = b"/.\n/etc\n/etc/nginx\n/etc/nginx/nginx.conf\n/usr/share/doc/x\n";
 const SCRIPT: &[u8] = b"#!/bin/sh\nset -e\nif [ \"$1\" = configure ]; then\n  mkdir -p \"$DPKG_ROOT/var/lib/x/y\"\n  echo a > /etc/mailname\nfi\n";
 
+/// Two sides of a merge; the damaged one is the third.
+const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/bash\nwww:x:33:33::/var/www:/bin/sh\nanna:x:1000:1000:A:/home/anna:/bin/sh\n";
+const QUESTIONS: &[u8] = b"Name: a/b\nTemplate: a/b\nValue: yes\nOwners: a, b\nVariables:\n x = y\n\nName: c/d\nPackage: c\nArchitecture: all\nOwners: c\n\n";
+
+fn every_kind(sample: &[u8], damaged: &[u8]) {
+    // What both have changed of the ancestor differs: the sample has lost its first record, the other something else.
+    let cut = |content: &[u8]| {
+        content
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .map_or(0, |end| end + 1)
+    };
+    let mine = &sample[cut(sample)..];
+    for kind in 0..targets::KINDS.len() as u8 {
+        let end = [targets::SIDES_END];
+        targets::merges(&[&[kind], sample, &end, mine, &end, damaged].concat());
+        targets::merges(&[&[kind], sample, &end, damaged, &end, mine].concat());
+    }
+}
+
 /// A parser, with an input that takes it far.
 type Target = (&'static str, &'static [u8], fn(&[u8]));
 
-const TARGETS: [Target; 8] = [
+const TARGETS: [Target; 10] = [
     ("status", STATUS, |bytes| {
         Status::parse(STATUS).expect("the sample is valid");
         targets::two_states(STATUS, bytes);
@@ -37,6 +57,12 @@ const TARGETS: [Target; 8] = [
         targets::versions(&String::from_utf8_lossy(bytes), "1:2.36-9");
     }),
     ("attribution", SCRIPT, targets::attribution),
+    ("merge of accounts", PASSWD, |bytes| {
+        every_kind(PASSWD, bytes)
+    }),
+    ("merge of stanzas", QUESTIONS, |bytes| {
+        every_kind(QUESTIONS, bytes)
+    }),
 ];
 
 /// Numbers that look random and are the same in every run (Knuth's MMIX generator).

@@ -9,7 +9,7 @@ import shutil
 
 from lib import expect, mirror
 from lib.process import run, run_ok
-from packages import builder, catalogue, repository
+from packages import builder, catalogue, repository, scripts, shared
 
 # apt inside every base: quiet, offline unless asked, no recommends, small lists.
 APT_CONF = """APT::Install-Recommends "false";
@@ -69,9 +69,11 @@ def bootstrap(context, suite, include=()):
 
 def repository_directory(context):
     """The built test packages with their index."""
-    with open(catalogue.__file__, "rb") as f, open(catalogue.scripts.__file__, "rb") as g, \
-            open(builder.__file__, "rb") as h:
-        key = _key(f.read(), g.read(), h.read())
+    parts = []
+    for module in (catalogue, scripts, shared, builder):
+        with open(module.__file__, "rb") as f:
+            parts.append(f.read())
+    key = _key(*parts)
     final = os.path.join(context.options.cache, "repositories", key)
     if not os.path.exists(final):
         made = context.path("repository")

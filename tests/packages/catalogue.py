@@ -3,7 +3,7 @@
 import os
 import stat
 
-from packages import scripts
+from packages import scripts, shared
 from packages.builder import Package, make_directory, put
 
 ODD_NAMES = [
@@ -145,6 +145,7 @@ def _static():
 def everything():
     """All packages of the repository."""
     yield from _static()
+    yield from shared.packages()
     for number in range(1, 4):
         for version in ("1", "2"):
             name = f"fpt-up{number}"

@@ -134,7 +134,8 @@ fn keep_whole(merged: &mut Merged, sides: Sides<'_>) {
     }
 }
 
-/// Pairs of a line that the merge brought and a line of another name that stood before, which `clash`.
+/// Pairs of a line that the merge brought or made and a line of another name, which `clash`. What clashed before
+/// in mine is nobody's business here.
 fn clashes(
     merged: &Merged,
     mine: &Records<'_>,
@@ -145,9 +146,11 @@ fn clashes(
     let stood = |line: &&[u8]| key(line).and_then(|key| mine.first(key)) == Some(*line);
     let (standing, brought): (Vec<&[u8]>, Vec<&[u8]>) = lines(content).partition(stood);
     let mut found = Vec::new();
-    for comes in brought {
+    for (number, comes) in brought.iter().enumerate() {
+        // Mine's new id of one name may be what the other gives to a new one: both are brought.
         let other = standing
             .iter()
+            .chain(&brought[number + 1..])
             .find(|stands| key(stands) != key(comes) && clash(comes, stands));
         found.extend(other.map(|stands| (comes.to_vec(), stands.to_vec())));
     }

@@ -431,6 +431,20 @@ fn text_is_merged_by_lines() {
     assert_eq!(binary.conflicts[0].what, "the whole file");
 }
 
+#[test]
+fn an_id_that_one_side_moved_to_and_the_other_gives_anew_is_a_conflict() {
+    let (moved, shell) = ("a:x:7:5::/:/bin/sh\n", "a:x:5:5::/:/bin/bash\n");
+    assert_eq!(
+        conflicts(
+            Kind::Passwd,
+            "a:x:5:5::/:/bin/sh\n",
+            moved,
+            &format!("{shell}b:x:7:7::/:/bin/sh\n"),
+        ),
+        ["user a: b has its id 7 / id 7"]
+    );
+}
+
 /// A file of a kind, of records that are there or not and have one of three contents.
 fn file(kind: Kind, records: &[u8]) -> String {
     let present = records.iter().enumerate().filter(|(_, value)| **value > 0);

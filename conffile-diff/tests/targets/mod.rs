@@ -8,6 +8,7 @@ use conffile_diff::dpkg::info as lists;
 use conffile_diff::dpkg::{
     AutoMarks, Hints, Status, changes, edit as editing, history_log, notices,
 };
+use conffile_diff::merge::{self, Kind, Sides};
 use conffile_diff::text;
 
 pub fn two_states(old: &[u8], new: &[u8]) {
@@ -78,4 +79,141 @@ pub fn attribution(bytes: &[u8]) {
         })
         .collect();
     assert_eq!(attribution.judge(&changed).len(), changed.len());
+}
+
+/// Every kind of file that has a merge of its own.
+pub const KINDS: [Kind; 16] = [
+    Kind::DpkgStatus,
+    Kind::ExtendedStates,
+    Kind::DebconfDatabase,
+    Kind::Diversions,
+    Kind::StatOverrides,
+    Kind::LineSet,
+    Kind::UcfHashes,
+    Kind::UcfRegistry,
+    Kind::SubordinateIds,
+    Kind::Passwd,
+    Kind::Shadow,
+    Kind::Group,
+    Kind::GroupShadow,
+    Kind::Alternative,
+    Kind::Copy,
+    Kind::File,
+];
+
+/// Between the three sides of a merge in one input.
+pub const SIDES_END: u8 = 0x1e;
+
+/// A kind, then the three sides.
+pub fn merges(bytes: &[u8]) {
+    let Some((kind, rest)) = bytes.split_first() else {
+        return;
+    };
+    let kind = KINDS[usize::from(*kind) % KINDS.len()];
+    let mut sides = rest.splitn(3, |&byte| byte == SIDES_END);
+    let mut next = || sides.next().filter(|side| !side.is_empty());
+    let sides = Sides {
+        ancestor: next(),
+        mine: next(),
+        other: next(),
+    };
+    nothing_to_merge(kind, sides);
+    let (a, b, c) = (sides.ancestor, sides.mine, sides.other);
+    if a == b || b == c || a == c {
+        return;
+    }
+    let Ok(merged) = merge::merge(kind, sides) else {
+        return;
+    };
+    // As the programs write them: whole lines, and no record twice.
+    let unique = |side: Option<&[u8]>| {
+        let whole = side.is_none_or(|side| side.is_empty() || side.ends_with(b"\n"));
+        whole
+            && keys(kind).into_iter().all(|key| {
+                let mut keys = key(side.unwrap_or_default());
+                let all = keys.len();
+                keys.sort_unstable();
+                keys.dedup();
+                keys.len() == all
+            })
+    };
+    let content = merged.content.as_deref();
+    // Of its kind, and nothing is left to merge: what could be taken is there, and the rest is mine.
+    let again = Sides {
+        mine: content,
+        ..sides
+    };
+    let again =
+        merge::merge(kind, again).unwrap_or_else(|error| panic!("{kind:?}: {error}: {merged:?}"));
+    if !keys(kind).is_empty() && [a, b, c].into_iter().all(unique) {
+        assert_eq!(again.content, merged.content, "{kind:?} again: {sides:?}");
+        assert!(unique(content), "{kind:?} twice: {merged:?} of {sides:?}");
+    }
+}
+
+/// Where one side alone changed, or both alike, there is nothing to merge, whatever the bytes are.
+fn nothing_to_merge(kind: Kind, sides: Sides<'_>) {
+    let (a, b) = (sides.ancestor, sides.mine);
+    for (ancestor, mine, other) in [(a, a, b), (a, b, a), (a, b, b)] {
+        let alike = Sides {
+            ancestor,
+            mine,
+            other,
+        };
+        let merged = merge::merge(kind, alike).expect("nothing is parsed");
+        assert_eq!(merged.content.as_deref(), b);
+        assert!(merged.conflicts.is_empty());
+    }
+}
+
+type Keys = fn(&[u8]) -> Vec<Vec<u8>>;
+
+/// What no two records of a file have in common.
+fn keys(kind: Kind) -> Vec<Keys> {
+    fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let content = content.strip_suffix(b"\n").unwrap_or(content);
+        content.split(|&byte| byte == b'\n')
+    }
+    fn column(content: &[u8], number: usize) -> Vec<Vec<u8>> {
+        let lines = content
+            .split(|&byte| byte == b'\n')
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let fields = lines.filter_map(|line| line.split(|&byte| byte == b':').nth(number));
+        let fields = fields.filter(|field| !field.is_empty());
+        fields.map(<[u8]>::to_vec).collect()
+    }
+    match kind {
+        Kind::Passwd | Kind::Group => vec![|c| column(c, 0), |c| column(c, 2)],
+        Kind::Shadow | Kind::GroupShadow => vec![|c| column(c, 0)],
+        Kind::LineSet => vec![|c| lines(c).map(<[u8]>::to_vec).collect()],
+        Kind::Diversions => vec![|c| lines(c).step_by(3).map(<[u8]>::to_vec).collect()],
+        Kind::DpkgStatus | Kind::ExtendedStates | Kind::DebconfDatabase => vec![|c| {
+            let (mut names, mut named, mut after_name) = (Vec::new(), false, false);
+            for line in c.split(|&byte| byte == b'\n') {
+                let name = line.starts_with(b"Package:") || line.starts_with(b"Name:");
+                let more = line.starts_with(b" ") || line.starts_with(b"\t");
+                // A stanza has a name, has it first, and in one line.
+                match (name, named, line.is_empty()) {
+                    _ if more && after_name => names.extend([vec![], vec![]]),
+                    (true, false, _) => names.push(line.to_vec()),
+                    (true, true, _) | (false, false, false) => names.extend([vec![], vec![]]),
+                    _ => {}
+                }
+                named = !line.is_empty() && (named || name);
+                after_name = name;
+            }
+            names
+        }],
+        Kind::StatOverrides => vec![|c| {
+            // A line of fewer words than there are is a key as a whole, and so may be twice what another ends in.
+            let words = lines(c).flat_map(|l| {
+                match l.splitn(4, |&byte| byte == b' ').collect::<Vec<_>>()[..] {
+                    [_, _, _, path] => vec![path.to_vec()],
+                    _ => vec![Vec::new(); 2],
+                }
+            });
+            words.collect()
+        }],
+        _ => Vec::new(),
+    }
 }
