@@ -175,11 +175,10 @@ fn keys(kind: Kind) -> Vec<Keys> {
         content.split(|&byte| byte == b'\n')
     }
     fn column(content: &[u8], number: usize) -> Vec<Vec<u8>> {
-        let lines = content
-            .split(|&byte| byte == b'\n')
-            .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let lines = lines(content).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         let fields = lines.filter_map(|line| line.split(|&byte| byte == b':').nth(number));
-        let fields = fields.filter(|field| !field.is_empty());
+        // An empty line has an empty name; an empty id is none.
+        let fields = fields.filter(|field| number == 0 || !field.is_empty());
         fields.map(<[u8]>::to_vec).collect()
     }
     match kind {
@@ -187,10 +186,10 @@ fn keys(kind: Kind) -> Vec<Keys> {
         Kind::Shadow | Kind::GroupShadow => vec![|c| column(c, 0)],
         Kind::LineSet => vec![|c| lines(c).map(<[u8]>::to_vec).collect()],
         Kind::Diversions => vec![|c| lines(c).step_by(3).map(<[u8]>::to_vec).collect()],
-        Kind::DpkgStatus | Kind::ExtendedStates | Kind::DebconfDatabase => vec![|c| {
+        Kind::DebconfDatabase => vec![|c| {
             let (mut names, mut named, mut after_name) = (Vec::new(), false, false);
             for line in c.split(|&byte| byte == b'\n') {
-                let name = line.starts_with(b"Package:") || line.starts_with(b"Name:");
+                let name = line.starts_with(b"Name:");
                 let more = line.starts_with(b" ") || line.starts_with(b"\t");
                 // A stanza has a name, has it first, and in one line.
                 match (name, named, line.is_empty()) {
