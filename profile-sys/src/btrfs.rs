@@ -6,6 +6,7 @@
 mod clone;
 mod counter;
 mod make;
+mod names;
 mod search;
 mod send;
 mod size;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 pub use clone::{clone_file, clone_range};
 pub use counter::{highest_inode, raise_inode_counter};
 pub use make::{detect_content, is_device_busy, make_filesystem};
+pub use names::inode_names;
 pub use send::{SendStream, send_without_data};
 pub use size::{Extent, TreeExtents, TreeSize, tree_extents, tree_size};
 pub use subvolume::{

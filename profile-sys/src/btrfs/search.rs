@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 
 use crate::raw::{SearchBuffer, SearchKey};
@@ -18,6 +19,8 @@ const HEADER_BYTES: usize = 32;
 pub(super) struct Item<'a> {
     pub(super) inode: u64,
     pub(super) kind: u32,
+    /// What the key says last; its meaning depends on the kind.
+    pub(super) offset: u64,
     pub(super) data: &'a [u8],
 }
 
@@ -63,7 +66,7 @@ pub(super) fn next_inode(
     let found = buffer.search(file.as_fd(), &key)?;
     Ok(Items::new(buffer.items(), found)
         .next()
-        .map(|(_, _, item)| item.inode))
+        .map(|item| item.inode))
 }
 
 /// Room for the largest item there can be (a whole 64 KiB node).
@@ -74,22 +77,36 @@ pub(super) fn single_item_buffer() -> SearchBuffer {
 /// Calls `visit` for every item of the kinds `kinds` of every inode of the tree that `file` is in.
 pub(super) fn for_each_item(
     file: &File,
-    kinds: std::ops::RangeInclusive<u32>,
-    mut visit: impl FnMut(Item<'_>),
+    kinds: RangeInclusive<u32>,
+    visit: impl FnMut(Item<'_>),
 ) -> io::Result<()> {
     // 1 MiB: 200,000 files in some 60 calls.
     let mut buffer = SearchBuffer::new(1 << 20);
-    let mut key = key_from(FIRST_INODE);
+    for_each_item_of(file, &mut buffer, FIRST_INODE..=LAST_INODE, kinds, visit)
+}
+
+/// The same for the inodes `inodes` alone.
+pub(super) fn for_each_item_of(
+    file: &File,
+    buffer: &mut SearchBuffer,
+    inodes: RangeInclusive<u64>,
+    kinds: RangeInclusive<u32>,
+    mut visit: impl FnMut(Item<'_>),
+) -> io::Result<()> {
+    let mut key = key_from(*inodes.start());
+    key.max_objectid = *inodes.end();
+    // A range of whole keys: the kinds bound it at both ends, between them lie items of every kind.
+    key.min_type = *kinds.start();
+    key.max_type = *kinds.end();
     loop {
         key.nr_items = u32::MAX;
         let found = buffer.search(file.as_fd(), &key)?;
         let mut last = None;
-        for (offset, kind, item) in Items::new(buffer.items(), found) {
-            // The range of a search is one of whole keys, so items of other kinds lie within it.
-            if kinds.contains(&kind) {
+        for item in Items::new(buffer.items(), found) {
+            if kinds.contains(&item.kind) {
                 visit(item);
             }
-            last = Some((item.inode, kind, offset));
+            last = Some((item.inode, item.kind, item.offset));
         }
         let Some((inode, kind, offset)) = last else {
             return Ok(());
@@ -107,7 +124,7 @@ pub(super) fn for_each_item(
     }
 }
 
-/// The items in a buffer the kernel has filled, as (offset of the key, kind, item).
+/// The items in a buffer the kernel has filled.
 struct Items<'a> {
     rest: &'a [u8],
     left: u32,
@@ -124,7 +141,7 @@ fn native(bytes: &[u8]) -> u64 {
 }
 
 impl<'a> Iterator for Items<'a> {
-    type Item = (u64, u32, Item<'a>);
+    type Item = Item<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
@@ -136,6 +153,11 @@ impl<'a> Iterator for Items<'a> {
         let length = u32::from_ne_bytes(header[28..32].try_into().ok()?);
         let (data, rest) = rest.split_at_checked(length as usize)?;
         self.rest = rest;
-        Some((offset, kind, Item { inode, kind, data }))
+        Some(Item {
+            inode,
+            kind,
+            offset,
+            data,
+        })
     }
 }
