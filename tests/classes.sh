@@ -28,6 +28,12 @@ fi
 class unit cargo test --workspace --locked -- --skip loop_
 if as_root loop; then
 	class loop cargo test --workspace --locked -- loop_
+	# The delta beside a walk of both trees, over generated changes: a few dozen of them are in the class above.
+	case $tier in
+	long) class delta env FLIPPER_DELTA_CASES=4000 cargo test -p profile-store --test delta --locked -- loop_ ;;
+	default) class delta env FLIPPER_DELTA_CASES=400 FLIPPER_DELTA_SEED=1001 \
+		cargo test -p profile-store --test delta --locked -- loop_ ;;
+	esac
 fi
 class build cargo build --workspace --locked
 if [ "$tier" = long ]; then

@@ -109,7 +109,7 @@ pub fn touched_between(older: &Path, newer: &Path) -> Result<Touched> {
     let stream = stream::Stream::new(std::io::BufReader::with_capacity(256 * 1024, reader))
         .map_err(|error| failed(error.to_string()))?;
     let mut touched = touched::fold(stream).map_err(|error| failed(error.to_string()))?;
-    siblings::add(&mut touched, newer).map_err(|error| failed(error.to_string()))?;
+    siblings::add(&mut touched, newer)?;
     Ok(touched)
 }
 
