@@ -28,8 +28,8 @@ pub use names::inode_names;
 pub use send::{SendStream, send_without_data};
 pub use size::{Extent, TreeExtents, TreeSize, tree_extents, tree_size};
 pub use subvolume::{
-    SubvolumeInfo, create_subvolume, delete_subvolume, delete_subvolume_tree, is_read_only,
-    is_subvolume, nested_subvolumes, set_read_only, snapshot, subvolume_info,
+    SubvolumeInfo, create_subvolume, delete_subvolume, delete_subvolume_tree, is_clearing_away,
+    is_read_only, is_subvolume, nested_subvolumes, set_read_only, snapshot, subvolume_info,
 };
 
 use crate::{Error, Result, fault, raw};

@@ -11,6 +11,7 @@
 //! 4. Nothing here prints, prompts or reads the environment ([`fault`] reads its own variables).
 
 pub mod btrfs;
+pub mod clock;
 pub mod command;
 pub mod deadline;
 mod error;

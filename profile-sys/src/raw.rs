@@ -213,6 +213,15 @@ pub(crate) fn sync_filesystem(fd: BorrowedFd<'_>) -> io::Result<()> {
     ioctl_value(fd, BTRFS_IOC_SYNC, 0).map(drop)
 }
 
+/// Whether the kernel holds its clock for right: something keeps it in step with the world's.
+pub(crate) fn clock_is_synchronised() -> io::Result<bool> {
+    // Without a mode it only reads.
+    let mut clock: libc::timex = zeroed();
+    // SAFETY: the kernel reads and writes no more than the structure, which lives as long as the call.
+    let state = result(unsafe { libc::adjtimex(&mut clock) })?;
+    Ok(state != libc::TIME_ERROR && clock.status & libc::STA_UNSYNC == 0)
+}
+
 /// The buffer of a tree search: the kernel's argument structure followed by room for items.
 #[derive(Debug)]
 pub(crate) struct SearchBuffer(Vec<u64>);

@@ -291,3 +291,25 @@ fn loop_a_commit_brings_data_to_the_disk() {
         "it is not on disk after the commit"
     );
 }
+
+#[test]
+fn loop_what_was_deleted_is_cleared_away_after_a_while() {
+    let pool = Pool::new(256);
+    assert!(!btrfs::is_clearing_away(&pool.top).expect("nothing was deleted"));
+    let gone = pool.subvolume("gone");
+    fs::write(gone.join("a"), vec![7; 1 << 20]).expect("write");
+    btrfs::commit(&pool.top).expect("commit");
+    btrfs::delete_subvolume(&gone).expect("delete");
+    assert!(
+        btrfs::is_clearing_away(&pool.top).expect("look"),
+        "its name alone is gone"
+    );
+    for _ in 0..100 {
+        btrfs::commit(&pool.top).expect("commit");
+        if !btrfs::is_clearing_away(&pool.top).expect("look") {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("it was never cleared away");
+}

@@ -124,6 +124,25 @@ pub(super) fn for_each_item_of(
     }
 }
 
+/// The tree of trees, and where it lists the subvolumes that were deleted and not yet cleared away
+/// (`BTRFS_ORPHAN_OBJECTID`, `BTRFS_ORPHAN_ITEM_KEY`).
+const ROOT_TREE: u64 = 1;
+const ORPHANS: u64 = u64::MAX - 4;
+const ORPHAN_ITEM: u32 = 48;
+
+/// How many subvolumes of the filesystem of `file` are deleted and still being cleared away; no more than a
+/// buffer holds are counted.
+pub(super) fn deleted_subvolumes(file: &File) -> io::Result<u32> {
+    let key = SearchKey {
+        tree_id: ROOT_TREE,
+        max_objectid: ORPHANS,
+        min_type: ORPHAN_ITEM,
+        max_type: ORPHAN_ITEM,
+        ..key_from(ORPHANS)
+    };
+    single_item_buffer().search(file.as_fd(), &key)
+}
+
 /// The items in a buffer the kernel has filled.
 struct Items<'a> {
     rest: &'a [u8],

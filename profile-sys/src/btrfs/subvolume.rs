@@ -122,6 +122,19 @@ pub fn delete_subvolume_tree(path: &Path) -> Result<()> {
     delete_subvolume(path)
 }
 
+/// Whether subvolumes that were deleted are still being cleared away: until they are, and a [`super::commit`]
+/// came after it, their space is not free.
+///
+/// # Errors
+/// When the path is not on btrfs, or without the right to read metadata.
+pub fn is_clearing_away(path: &Path) -> Result<bool> {
+    const VERB: &str = "look for deleted subvolumes in";
+    let file = open(VERB, path)?;
+    let left =
+        super::search::deleted_subvolumes(&file).map_err(|error| Error::io(VERB, path, error))?;
+    Ok(left > 0)
+}
+
 /// The subvolumes nested directly in the subvolume `path`, as full paths.
 ///
 /// # Errors
