@@ -113,6 +113,15 @@ pub enum Command {
     /// A reset is a transaction: undo takes it back.
     Reset(Reset),
     /// Change a setting of a profile
+    ///
+    /// description is for people. home=shared binds the home directories of all profiles to the same place.
+    /// state-paths names further directories that undo does not rewind, separated by commas.
+    ///
+    /// How long snapshots are kept: keep-newest=20 transactions keep theirs whatever else is said;
+    /// keep-most=100 transactions have some at most (all: any number); keep-days=90 days old they go, as far
+    /// as the clock is synchronised (all: never); keep-free=10%,4G is to stay free of the pool, the smaller of
+    /// both, and while it is not the oldest go (none: whatever is free). These are the values of a profile
+    /// for which none is set. Pinned ones are always kept. An empty value takes a setting away.
     Set(Set),
     /// Enter a profile that is not booted
     ///
@@ -192,6 +201,9 @@ pub enum PoolCommand {
     /// Deleted profiles and what they kept, states that a reset replaced, and what interrupted
     /// commands left. After it, undo cannot bring a deleted profile or a replaced state back: what
     /// undo would need is listed, and nothing of it goes without a yes.
+    ///
+    /// Snapshots that the keep-... settings of their profile no longer keep are deleted too, without a
+    /// question: `set` tells which those are, --dry-run lists them, `pin` keeps one. The history stays.
     Gc(PoolGc),
 }
 

@@ -42,7 +42,10 @@ pub fn of(pool: &Pool, journal: &Journal, transaction: &Transaction) -> Result<V
         .map(|(change, verdict)| row(change, verdict))
         .collect();
     // Nobody knows when an interrupted one ended; that it has ended is certain.
-    let ended = transaction.ended.is_some() || transaction.state == State::Interrupted;
+    let interrupted = Some(State::Interrupted);
+    let ended = transaction.ended.is_some()
+        || Some(transaction.state) == interrupted
+        || transaction.state_before_undo == interrupted;
     if journal.access() == journal::Access::ReadWrite && ended {
         journal.store_changes(transaction.number, &rows)?;
     }

@@ -5,9 +5,10 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use profile_db::journal::{self, Filter, Journal};
-use profile_db::model::{ProfileId, SnapshotName, TransactionNumber};
+use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
 use profile_sys::{btrfs, file};
 
 use crate::error::Result;
@@ -15,6 +16,7 @@ use crate::operation::Intent;
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::replacement::STAGED_PROFILE;
+use crate::retention::{self, Clock, Space, Victim};
 use crate::transaction::{reserve, rows};
 use crate::{changes, in_use, profile, recover, staging};
 
@@ -30,17 +32,30 @@ pub struct Collected {
     pub unnamed: Vec<PathBuf>,
     /// Staging directories of interrupted operations.
     pub staging: usize,
+    /// Transactions whose snapshots went by the rules of their profile: nobody is asked about these.
+    pub pruned: Vec<Victim>,
+    /// Those that would go besides, oldest first, until enough is free; only told by [`list`].
+    pub for_space: Vec<Victim>,
+    /// Bytes that can be written now at least.
+    pub free: u64,
+    /// Bytes that the rules want to stay free.
+    pub to_stay_free: u64,
+    /// Snapshots that an interrupted deletion left.
+    pub swept: usize,
     /// Entries that were kept because they cannot be told.
     pub kept: Vec<String>,
 }
+
+/// How long is waited at most until deleted snapshots have become free space.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Tells what [`collect`] would collect.
 ///
 /// # Errors
 ///
 /// Something cannot be read.
-pub fn list(pool: &Pool, progress: &mut dyn Progress) -> Result<Collected> {
-    run(pool, None, progress)
+pub fn list(pool: &Pool, now: Time, progress: &mut dyn Progress) -> Result<Collected> {
+    run(pool, None, now, progress)
 }
 
 /// Collects what was listed, and whatever nobody could want back. What undo could bring back and came after
@@ -49,15 +64,25 @@ pub fn list(pool: &Pool, progress: &mut dyn Progress) -> Result<Collected> {
 /// # Errors
 ///
 /// Something cannot be read or deleted; what was collected before that is gone.
-pub fn collect(pool: &Pool, listed: &Collected, progress: &mut dyn Progress) -> Result<Collected> {
-    run(pool, Some(listed), progress)
+pub fn collect(
+    pool: &Pool,
+    listed: &Collected,
+    now: Time,
+    progress: &mut dyn Progress,
+) -> Result<Collected> {
+    run(pool, Some(listed), now, progress)
 }
 
 /// Why something is kept that came after the list.
 const NOT_LISTED: &str = "it came after the list";
 
-fn run(pool: &Pool, listed: Option<&Collected>, progress: &mut dyn Progress) -> Result<Collected> {
-    let _lock = pool.lock()?;
+fn run(
+    pool: &Pool,
+    listed: Option<&Collected>,
+    now: Time,
+    progress: &mut dyn Progress,
+) -> Result<Collected> {
+    let lock = pool.lock()?;
     reserve::make_room(pool)?;
     let journal = pool.journal()?;
     let layout = pool.layout();
@@ -99,9 +124,21 @@ fn run(pool: &Pool, listed: Option<&Collected>, progress: &mut dyn Progress) -> 
         }
         collected.trash.push(number);
     }
-    former_profiles(pool, &journal, listed, progress, &mut collected)?;
+    former_profiles(pool, &journal, listed, now, progress, &mut collected)?;
     unnamed(pool, &journal, listed.is_none(), &mut collected)?;
-    if listed.is_some() {
+    let clock = Clock::read(now);
+    let outlook = retention::outlook(pool, &journal, clock)?;
+    collected.to_stay_free = outlook.wanted;
+    if listed.is_none() {
+        collected.kept.extend(outlook.kept);
+        collected.pruned = outlook.by_rule;
+        collected.for_space = outlook.for_space;
+    } else {
+        let until = Instant::now() + PATIENCE;
+        let pruned = retention::run(pool, &journal, &lock, clock, until, progress)?;
+        collected.pruned = pruned.victims;
+        collected.swept = pruned.swept;
+        collected.kept.extend(pruned.kept);
         collected.staging = staging::collect(layout, &|word| {
             pending
                 .iter()
@@ -110,6 +147,7 @@ fn run(pool: &Pool, listed: Option<&Collected>, progress: &mut dyn Progress) -> 
         pool.commit()?;
         reserve::refill(pool)?;
     }
+    collected.free = Space::of(pool)?.available;
     Ok(collected)
 }
 
@@ -163,6 +201,7 @@ fn former_profiles(
     pool: &Pool,
     journal: &Journal,
     listed: Option<&Collected>,
+    now: Time,
     progress: &mut dyn Progress,
     collected: &mut Collected,
 ) -> Result<()> {
@@ -211,7 +250,7 @@ fn former_profiles(
                     collected.kept.push(format!("snapshots of {id}: {error}"));
                     continue 'profiles;
                 }
-                journal.forget_snapshots(row.number)?;
+                journal.forget_snapshots(row.number, now)?;
             }
             for snapshot in file::list(&layout.snapshots(&id))? {
                 btrfs::delete_subvolume_tree(&layout.snapshots(&id).join(snapshot))?;

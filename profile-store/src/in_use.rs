@@ -78,18 +78,8 @@ impl InUse {
     ///
     /// Its UUID cannot be read.
     pub fn names(&self, pool: &Pool, path: &Path) -> Result<Option<String>> {
-        let uuid = btrfs::subvolume_info(path)?.uuid;
-        if self.uuids.contains(&uuid) {
+        if self.sees(pool, path)? {
             return Ok(Some("it is mounted".into()));
-        }
-        let from_top = path.strip_prefix(pool.layout().top()).unwrap_or(path);
-        let root = format!("/{}", from_top.display());
-        if self
-            .roots
-            .iter()
-            .any(|mounted| *mounted == root || mounted.starts_with(&format!("{root}/")))
-        {
-            return Ok(Some("it is mounted by itself".into()));
         }
         if !self.complete {
             return Ok(Some(
@@ -97,6 +87,24 @@ impl InUse {
             ));
         }
         Ok(None)
+    }
+
+    /// Whether some mount that can be seen from here names the subvolume at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Its UUID cannot be read.
+    pub fn sees(&self, pool: &Pool, path: &Path) -> Result<bool> {
+        let uuid = btrfs::subvolume_info(path)?.uuid;
+        if self.uuids.contains(&uuid) {
+            return Ok(true);
+        }
+        let from_top = path.strip_prefix(pool.layout().top()).unwrap_or(path);
+        let root = format!("/{}", from_top.display());
+        Ok(self
+            .roots
+            .iter()
+            .any(|mounted| *mounted == root || mounted.starts_with(&format!("{root}/"))))
     }
 }
 

@@ -33,6 +33,7 @@ pub mod profile;
 pub mod progress;
 pub mod recover;
 pub mod replacement;
+pub mod retention;
 pub mod session;
 pub mod staging;
 mod standing;

@@ -6,6 +6,8 @@
 
 mod packages;
 
+use std::time::{Duration, Instant};
+
 use profile_db::journal::{Durability, Journal, Pending, Transaction, TransactionKind};
 use profile_db::model::{ProfileId, Time, TransactionNumber};
 use profile_sys::{btrfs, file};
@@ -15,6 +17,7 @@ use crate::operation::Intent;
 use crate::pool::{JOURNAL_WAIT, Pool, PoolLock};
 use crate::progress::Progress;
 use crate::replacement::Recovered;
+use crate::retention::{self, Clock, Victim};
 use crate::transaction::{self, World, reserve, rows};
 use crate::{base, profile, replacement, staging, undo};
 
@@ -31,6 +34,8 @@ pub struct Report {
     pub noticed: Vec<TransactionNumber>,
     /// Garbage of crashes that was collected.
     pub collected: usize,
+    /// Transactions whose snapshots went by the rules of their profile.
+    pub pruned: Vec<Victim>,
     /// What cannot be recovered now, with the reason.
     pub left: Vec<String>,
 }
@@ -63,6 +68,9 @@ fn words(pending: &Pending) -> String {
         None => format!("{}{profile}", pending.operation.kind),
     }
 }
+
+/// How long old snapshots are deleted at most, and waited for until they are free space.
+const PRUNING: Duration = Duration::from_secs(60);
 
 /// Finishes or takes back everything that a crash left in the pool.
 ///
@@ -113,6 +121,7 @@ pub fn run_locked(
         staging::collect(pool.layout(), &|word| needed.iter().any(|one| one == word))?;
     report.collected += orphan_base_files(pool)?;
     seal_bases(pool, &mut report, progress)?;
+    prune(pool, &journal, lock, now, progress, &mut report);
     pool.commit()?;
     reserve::refill(pool)?;
     Ok(report)
@@ -394,6 +403,27 @@ fn one_profile(
             .push(format!("transactions of profile {id}: {error}")),
     }
     Ok(())
+}
+
+/// Deletes what the rules of the profiles no longer keep: this runs by a timer, `pool gc` does not. What stays
+/// for a reason is no fault, and `pool gc` tells it.
+fn prune(
+    pool: &Pool,
+    journal: &Journal,
+    lock: &PoolLock,
+    now: Time,
+    progress: &mut dyn Progress,
+    report: &mut Report,
+) {
+    let until = Instant::now() + PRUNING;
+    let clock = Clock::read(now);
+    match retention::run(pool, journal, lock, clock, until, progress) {
+        Ok(pruned) => {
+            report.collected += pruned.swept;
+            report.pruned = pruned.victims;
+        }
+        Err(error) => report.left.push(format!("old snapshots: {error}")),
+    }
 }
 
 /// Base files without a base: `base add` or `base remove` was cut between the two.

@@ -15,6 +15,7 @@ use crate::context::{Context, Result};
 use crate::output::encode::JsonPath;
 use crate::output::units;
 use crate::report::pool::{Checked, Collected, Created, Format, Info, Problem, Tool, Upgraded};
+use crate::report::retention::Pruned;
 
 /// Runs one of the verbs.
 ///
@@ -143,7 +144,7 @@ fn upgrade(arguments: &PoolUpgrade, context: &Context) -> Result<Outcome> {
 
 fn collect(arguments: &PoolGc, context: &Context) -> Result<Outcome> {
     let pool = context.pool()?;
-    let listed = gc::list(&pool, context.progress().as_mut())?;
+    let listed = gc::list(&pool, Time::now(), context.progress().as_mut())?;
     let found = if arguments.dry_run {
         listed
     } else {
@@ -151,7 +152,7 @@ fn collect(arguments: &PoolGc, context: &Context) -> Result<Outcome> {
         if !lost.is_empty() {
             context.confirm(&question(&lost))?;
         }
-        gc::collect(&pool, &listed, context.progress().as_mut())?
+        gc::collect(&pool, &listed, Time::now(), context.progress().as_mut())?
     };
     // Rows stay when what they brought is collected.
     let mut collected = of_undo(&found, &pool.journal_read_only()?);
@@ -168,8 +169,19 @@ fn collect(arguments: &PoolGc, context: &Context) -> Result<Outcome> {
             "pieces of interrupted changes",
         ));
     }
+    if found.swept > 0 {
+        collected.push(units::count(
+            found.swept as u64,
+            "snapshot that an interrupted deletion left",
+            "snapshots that an interrupted deletion left",
+        ));
+    }
     Ok(Collected {
         collected,
+        pruned: found.pruned.iter().map(Pruned::from).collect(),
+        until_free: found.for_space.iter().map(Pruned::from).collect(),
+        free: found.free,
+        to_stay_free: found.to_stay_free,
         kept: found.kept,
         dry_run: arguments.dry_run,
     }

@@ -7,6 +7,7 @@ use crate::commands::Outcome;
 use crate::context::{Context, Result};
 use crate::output::units;
 use crate::report::recover::{Action, Recovered};
+use crate::report::retention::{self, Pruned};
 
 /// Recovers the pool.
 ///
@@ -37,8 +38,11 @@ pub fn run(context: &Context) -> Result<Outcome> {
         );
         actions.push(Action::of_change("collected", what));
     }
+    let pruned: Vec<Pruned> = done.pruned.iter().map(Pruned::from).collect();
+    actions.extend(of_changes("deleted", retention::lines(&pruned)));
     Ok(Recovered {
         actions,
+        pruned,
         left: done.left,
     }
     .into())

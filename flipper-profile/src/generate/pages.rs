@@ -153,6 +153,14 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "Share the home directories of all profiles",
                 "flipper-profile set tv home=shared",
             ),
+            (
+                "Keep the snapshots of at most 30 transactions",
+                "flipper-profile set tv keep-most=30",
+            ),
+            (
+                "Let old snapshots go when less than 2 GiB are free",
+                "flipper-profile set tv keep-free=2G",
+            ),
         ],
     ),
     (

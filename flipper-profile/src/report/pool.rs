@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Human;
+use super::retention::{self, Pruned};
 use crate::failure::Failure;
 use crate::output::encode::JsonPath;
 use crate::output::table::facts;
@@ -252,6 +253,14 @@ pub struct Collected {
     pub kept: Vec<String>,
     /// Whether it was only looked.
     pub dry_run: bool,
+    /// Transactions whose snapshots went, or would go, by the policies of their profile.
+    pub pruned: Vec<Pruned>,
+    /// Those that would go besides, the oldest first and only until enough is free.
+    pub until_free: Vec<Pruned>,
+    /// Bytes that can be written now at least.
+    pub free: u64,
+    /// Bytes that the policies want to stay free.
+    pub to_stay_free: u64,
 }
 
 impl Human for Collected {
@@ -262,7 +271,16 @@ impl Human for Collected {
             "collected"
         };
         let mut text = String::new();
-        for (title, list) in [(verb, &self.collected), ("kept", &self.kept)] {
+        let until_free = format!(
+            "{verb}, the oldest first, until {} are free",
+            units::size(self.to_stay_free)
+        );
+        for (title, list) in [
+            (verb, &self.collected),
+            (verb, &retention::lines(&self.pruned)),
+            (&until_free, &retention::lines(&self.until_free)),
+            ("kept", &self.kept),
+        ] {
             for item in list {
                 text.push_str(&format!("{title}: {}\n", escape::text(item)));
             }
@@ -314,9 +332,16 @@ versions of this tool:
     #[test]
     fn gc_tells_what_went_and_what_stayed() {
         let mut collected = samples::collected();
-        let expected = "would collect: what transaction 5 deleted or replaced\nkept: trash x\n";
+        let expected = "\
+would collect: what transaction 5 deleted or replaced
+would collect: the snapshots of transaction 3 of tv (keep-most)
+would collect, the oldest first, until 819.2 MiB are free: the snapshots of transaction 4 of tv (keep-free)
+kept: trash x
+";
         assert_eq!(collected.human(&Style::plain()), expected);
         collected.collected.clear();
+        collected.pruned.clear();
+        collected.until_free.clear();
         collected.kept.clear();
         assert_eq!(collected.human(&Style::plain()), "Nothing to collect.\n");
     }

@@ -4,13 +4,14 @@ use profile_store::Exit;
 use serde::Serialize;
 
 use super::Human;
+use super::retention::Pruned;
 use crate::failure::Failure;
 use crate::output::{Style, escape, units};
 
 /// One thing that was done.
 #[derive(Debug, Clone, Serialize)]
 pub struct Action {
-    /// "finished", "taken back", "recorded as interrupted", "noticed", "collected".
+    /// "finished", "taken back", "recorded as interrupted", "noticed", "collected", "deleted".
     pub done: &'static str,
     /// With what, in words.
     pub what: String,
@@ -45,6 +46,8 @@ pub struct Recovered {
     pub actions: Vec<Action>,
     /// What cannot be recovered now, with the reason.
     pub left: Vec<String>,
+    /// Transactions whose snapshots went by the policies of their profile.
+    pub pruned: Vec<Pruned>,
 }
 
 impl Human for Recovered {
@@ -106,6 +109,7 @@ mod tests {
         let nothing = Recovered {
             actions: Vec::new(),
             left: Vec::new(),
+            pruned: Vec::new(),
         };
         assert_eq!(nothing.human(&Style::plain()), "Nothing was interrupted.\n");
         assert!(nothing.only_confirms());

@@ -8,6 +8,7 @@ use super::change::{Change, Diff, TextDiff};
 use super::pool::{Checked, Collected, Created, Format, Info, Problem, Tool, Upgraded};
 use super::profile::{Done, Profile, Profiles, Row, Unreadable};
 use super::recover::{Action, Recovered};
+use super::retention::Pruned;
 use super::status::Status;
 use super::transaction::{Acknowledged, Package, Pinned, Shown, Transaction};
 use super::undo::{Item, Undone};
@@ -73,7 +74,24 @@ pub fn collected() -> Collected {
         collected: vec!["what transaction 5 deleted or replaced".into()],
         kept: vec!["trash x".into()],
         dry_run: true,
+        pruned: pruned(),
+        until_free: vec![Pruned {
+            transaction: 4,
+            rule: "keep-free",
+            ..pruned().remove(0)
+        }],
+        free: 1 << 29,
+        to_stay_free: (8 << 30) / 10,
     }
+}
+
+pub fn pruned() -> Vec<Pruned> {
+    vec![Pruned {
+        profile: "k3j2h1g0".into(),
+        profile_name: "tv".into(),
+        transaction: 3,
+        rule: "keep-most",
+    }]
 }
 
 pub fn pool_check() -> Checked {
@@ -251,6 +269,7 @@ pub fn transaction() -> Transaction {
         noticed: vec!["vim was marked manual".into()],
         packages_changed: 2,
         pinned: false,
+        files_gone: None,
     }
 }
 
@@ -344,6 +363,7 @@ pub fn recovered() -> Recovered {
             Action::of_transaction("recorded as interrupted", 13),
         ],
         left: Vec::new(),
+        pruned: pruned(),
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Transaction {
     pub packages_changed: u32,
     /// Whether its snapshots are kept whatever retention says.
     pub pinned: bool,
+    /// When retention deleted its snapshots: what it changed is known, the files are gone.
+    pub files_gone: Option<String>,
 }
 
 impl From<&journal::Transaction> for Transaction {
@@ -81,6 +83,7 @@ impl From<&journal::Transaction> for Transaction {
             attention: !row.acknowledged(),
             noticed: row.noticed.clone(),
             packages_changed: row.packages.total(),
+            files_gone: row.files_gone.map(|time| time.to_string()),
             pinned: row.pinned,
         }
     }
@@ -263,7 +266,13 @@ impl Human for Shown {
             ),
             ("started", utc(&row.started)),
             ("ended", row.ended.as_deref().map(utc).unwrap_or_default()),
-            ("snapshots", escape::text(&snapshots.join(", "))),
+            (
+                "snapshots",
+                match &row.files_gone {
+                    Some(gone) => format!("deleted by retention on {}", utc(gone)),
+                    None => escape::text(&snapshots.join(", ")),
+                },
+            ),
             (
                 "pinned",
                 match row.pinned {

@@ -39,6 +39,7 @@ mod packages;
 mod paths;
 mod query;
 mod record;
+mod retention;
 mod row;
 mod schema;
 mod types;
@@ -60,6 +61,7 @@ pub use list_form::decode as decode_changes;
 pub use open::Access;
 pub use operations::{Operation, OperationId, Pending};
 pub use query::{Filter, Newest};
+pub use retention::WithSnapshots;
 pub use schema::{APPLICATION_ID, KNOWN};
 pub use types::{
     Action, Attention, Commits, ConffileChange, ConffileOutcome, Counts, Finish, NewTransaction,

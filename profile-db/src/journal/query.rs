@@ -10,7 +10,6 @@ use std::ops::ControlFlow;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params_from_iter};
 
-use super::row::COLUMNS;
 use super::{Counts, Error, Journal, Result, Transaction};
 use crate::model::{ProfileId, TransactionNumber};
 use crate::state::State;
@@ -65,7 +64,10 @@ impl Journal {
         let verb = "read a transaction";
         self.one(
             verb,
-            &format!("SELECT {COLUMNS} FROM transactions t WHERE t.number = ?1"),
+            &format!(
+                "SELECT {} FROM transactions t WHERE t.number = ?1",
+                self.columns()
+            ),
             vec![number.get().into()],
         )?
         .ok_or(Error::NoSuchTransaction { verb, number })
@@ -149,10 +151,11 @@ impl Journal {
             }
             Newest::Redoable => "AND t.state = 'done' AND t.kind = 'undo'",
         };
+        let columns = self.columns();
         self.one(
             "find the newest transaction",
             &format!(
-                "SELECT {COLUMNS} FROM transactions t WHERE t.profile = ?1 {condition} \
+                "SELECT {columns} FROM transactions t WHERE t.profile = ?1 {condition} \
                  ORDER BY t.number DESC LIMIT 1"
             ),
             vec![profile.to_string().into()],
@@ -163,10 +166,11 @@ impl Journal {
     /// unprotected or failed and without an end.
     pub fn unended(&self, profile: &ProfileId, within: usize) -> Result<Vec<Transaction>> {
         let limit = i64::try_from(within).unwrap_or(i64::MAX);
+        let columns = self.columns();
         // The condition stands outside, so that what has ended is counted and not made into rows.
         self.all(&Query {
             sql: format!(
-                "SELECT {COLUMNS} FROM (SELECT number FROM transactions WHERE profile = ?1 \
+                "SELECT {columns} FROM (SELECT number FROM transactions WHERE profile = ?1 \
                  ORDER BY number DESC LIMIT ?2) newest \
                  CROSS JOIN transactions t ON t.number = newest.number \
                  WHERE t.state = 'open' OR (t.state IN ('skipped', 'failed') AND t.ended IS NULL) \
@@ -324,8 +328,9 @@ impl Journal {
         } else {
             format!("WHERE {} ", conditions.join(" AND "))
         };
+        let columns = self.columns();
         Ok(Some(Query {
-            sql: format!("SELECT {COLUMNS} FROM {from} {conditions}ORDER BY {number} DESC"),
+            sql: format!("SELECT {columns} FROM {from} {conditions}ORDER BY {number} DESC"),
             values,
         }))
     }
@@ -333,9 +338,10 @@ impl Journal {
     /// The transactions that one of the partial indexes holds: few, always.
     fn marked(&self, mark: &str, profile: Option<&ProfileId>) -> Result<Vec<Transaction>> {
         let (condition, values) = of_profile(profile);
+        let columns = self.columns();
         self.all(&Query {
             sql: format!(
-                "SELECT {COLUMNS} FROM transactions t WHERE {mark} AND {condition} \
+                "SELECT {columns} FROM transactions t WHERE {mark} AND {condition} \
                  ORDER BY t.number DESC"
             ),
             values,

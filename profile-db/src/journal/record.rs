@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Params, params};
 
 use super::{Durability, Error, Finish, Journal, NewTransaction, Outcome, Result};
-use crate::model::TransactionNumber;
+use crate::model::{Time, TransactionNumber};
 use crate::state::{self, Event, State};
 
 impl Journal {
@@ -84,16 +84,22 @@ impl Journal {
         )
     }
 
-    /// Forgets the snapshots of a transaction, before or after retention takes
-    /// them. Durable.
-    pub fn forget_snapshots(&self, number: TransactionNumber) -> Result<()> {
-        self.update(
-            "forget the snapshots",
-            Durability::Durable,
-            number,
-            "UPDATE transactions SET pre = NULL, post = NULL WHERE number = ?1",
-            params![number.get()],
-        )
+    /// Forgets the snapshots of a transaction, before retention takes them, and says since when. Durable: when
+    /// this has returned nothing of the journal names them, and a cut leaves snapshots that are collected
+    /// later, never a row that promises what is not there.
+    pub fn forget_snapshots(&self, number: TransactionNumber, gone: Time) -> Result<()> {
+        let verb = "forget the snapshots";
+        self.write(verb, Durability::Durable, || {
+            self.update(
+                verb,
+                Durability::Durable,
+                number,
+                "UPDATE transactions SET pre = NULL, post = NULL, files_gone = ?2 \
+                 WHERE number = ?1",
+                params![number.get(), gone.to_string()],
+            )?;
+            self.forget_size(number)
+        })
     }
 
     /// Replaces the command line by a better one that became known later; the

@@ -11,14 +11,17 @@ use super::{
 };
 use crate::model::{Owner, TransactionNumber};
 
-/// What a query of transactions selects; `t` is the table.
-pub(super) const COLUMNS: &str = "t.number, t.profile, t.base, t.kind, t.state, \
+/// What a query of transactions selects of every version of the schema; `t` is the table.
+const OF_EVERY_VERSION: &str = "t.number, t.profile, t.base, t.kind, t.state, \
     t.state_before_undo, t.command, t.user, t.uid, t.front_end, t.owner_pid, \
     t.owner_start_time, t.owner_pid_ns, t.owner_boot_id, t.owner_soft_reboots, t.started, \
     t.ended, t.pre, t.post, t.problem, t.unprotected_reason, t.attention, t.undoes, \
     t.undone_by, t.noticed, t.pinned, t.commits_begun, t.commits_ended, t.installed, \
     t.upgraded, t.downgraded, t.removed, t.purged, t.reinstalled, t.configured, \
     t.other_actions";
+
+/// The version of the schema that knows of retention.
+pub(super) const FIRST_WITH_RETENTION: u32 = 3;
 
 /// Reads columns one after the other, and says which one does not fit.
 pub(super) struct Columns<'a> {
@@ -104,7 +107,17 @@ impl<'a> Columns<'a> {
 }
 
 impl Journal {
-    /// The transaction in a row selected as [`COLUMNS`].
+    /// What a query of transactions selects; `t` is the table. A journal of an older version that is only
+    /// read stays as it is, and has no column for what that version did not know.
+    pub(super) fn columns(&self) -> String {
+        let files_gone = match self.format.version {
+            ..FIRST_WITH_RETENTION => "NULL AS files_gone",
+            FIRST_WITH_RETENTION.. => "t.files_gone",
+        };
+        format!("{OF_EVERY_VERSION}, {files_gone}")
+    }
+
+    /// The transaction in a row selected as [`Journal::columns`].
     pub(super) fn transaction_of(&self, verb: &'static str, row: &Row<'_>) -> Result<Transaction> {
         let mut columns = Columns::new(self, verb, row);
         let number = columns
@@ -161,6 +174,7 @@ impl Journal {
                 configured: columns.get()?,
                 other: columns.get()?,
             },
+            files_gone: columns.parse_optional()?,
         })
     }
 }

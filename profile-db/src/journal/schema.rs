@@ -10,7 +10,7 @@ pub const APPLICATION_ID: u32 = 0x466c_5072;
 /// What this version of the tool knows of the journal.
 pub const KNOWN: Known = Known {
     what: "journal",
-    version: 2,
+    version: 3,
     read_only_compatible: &[],
     incompatible: &[],
 };
@@ -37,6 +37,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 2,
         sql: include_str!("schema/v2.sql"),
+    },
+    Migration {
+        version: 3,
+        sql: include_str!("schema/v3.sql"),
     },
 ];
 

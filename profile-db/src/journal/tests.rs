@@ -7,6 +7,7 @@ mod listing;
 mod lists;
 mod operations;
 mod refusal;
+mod retention;
 mod scale;
 mod space;
 mod versions;

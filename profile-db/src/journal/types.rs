@@ -156,6 +156,8 @@ pub struct Transaction {
     pub commits: Commits,
     /// How many packages changed, by action.
     pub packages: PackageCounts,
+    /// When retention deleted its snapshots, if it did: what it changed is known, the files are gone.
+    pub files_gone: Option<Time>,
 }
 
 impl Transaction {

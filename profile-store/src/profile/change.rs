@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::operation::{self, Ending, Intent};
 use crate::pool::{Pool, PoolLock};
 use crate::replacement::{self, STAGED_PROFILE, STAGED_STATE};
+use crate::retention::rules::{self, Rules};
 use crate::transaction::reserve;
 use crate::view::View;
 use crate::{in_use, recover, state_paths};
@@ -42,7 +43,7 @@ pub fn rename(
 }
 
 /// Sets one key of a profile: `description`, `home` (`profile` or `shared`), `state-paths`
-/// (absolute paths separated by commas).
+/// (absolute paths separated by commas), and the policies of retention.
 ///
 /// # Errors
 ///
@@ -95,10 +96,16 @@ fn apply(profile: &mut ProfileFile, key: &str, value: &str) -> Result<()> {
         state_paths::POLICY_STATE_PATHS => {
             state_paths::check_extra(value)?;
         }
+        key if rules::POLICIES.contains(&key) => {
+            if let (false, Err(detail)) = (value.is_empty(), Rules::check(key, value)) {
+                return refuse(detail);
+            }
+        }
         _ => {
-            return refuse(
-                "there is no such key; description, home and state-paths can be set".into(),
-            );
+            return refuse(format!(
+                "there is no such key; description, home, state-paths, {} can be set",
+                rules::POLICIES.join(", ")
+            ));
         }
     }
     if value.is_empty() {

@@ -43,6 +43,7 @@ fn row(kind: TransactionKind, command: &str) -> Transaction {
         pinned: false,
         commits: Commits { begun: 1, ended: 0 },
         packages: PackageCounts::default(),
+        files_gone: None,
     }
 }
 

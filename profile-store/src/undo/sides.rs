@@ -51,6 +51,13 @@ pub fn sides(pool: &Pool, transaction: &Transaction, participle: &'static str) -
             .map(|name| pool.layout().snapshots(&transaction.profile).join(name))
     });
     let [Some(pre), Some(post)] = names else {
+        if let Some(gone) = transaction.files_gone {
+            return Err(not_undoable(&format!(
+                "its snapshots were deleted by retention on {gone}, the files are gone; \
+                 `flipper-profile show {}` still tells what it changed",
+                transaction.number
+            )));
+        }
         return Err(not_undoable(match &transaction.unprotected_reason {
             Some(_) => "it was not protected: there is no snapshot from before",
             None => "it left no snapshots",

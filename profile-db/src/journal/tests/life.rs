@@ -371,8 +371,11 @@ fn small_facts_are_recorded() {
     assert_eq!(read.noticed, ["a", "b"]);
     assert!(read.pinned);
     assert_eq!(journal.pinned(Some(&profile())).unwrap().len(), 1);
-    journal.forget_snapshots(n).unwrap();
-    assert_eq!(journal.transaction(n).unwrap().pre, None);
+    let gone = "2026-11-22T08:00:00Z".parse().unwrap();
+    journal.forget_snapshots(n, gone).unwrap();
+    let read = journal.transaction(n).unwrap();
+    assert_eq!((read.pre, read.post), (None, None));
+    assert_eq!(read.files_gone, Some(gone));
     assert!(matches!(
         journal.set_pinned(number(9), true),
         Err(Error::NoSuchTransaction { .. })

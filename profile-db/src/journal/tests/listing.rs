@@ -353,7 +353,7 @@ fn every_listing_is_indexed() {
         let found = plan(&query.sql, query.values).replace("COVERING INDEX", "INDEX");
         assert_eq!(found, expected, "{}", query.sql);
     }
-    let columns = crate::journal::row::COLUMNS;
+    let columns = place.journal.columns();
     for (condition, index) in [
         ("t.state = 'open'", "transactions_open"),
         ("t.attention = 1", "transactions_attention"),
