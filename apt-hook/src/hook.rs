@@ -38,6 +38,8 @@ pub struct Hook {
     pub switched_off: Option<String>,
     /// What a failure means for apt.
     pub policy: Policy,
+    /// How long it may take.
+    pub limit: Duration,
     /// When it was called.
     pub now: Time,
 }
@@ -159,6 +161,11 @@ impl Hook {
             Mode::Plan => NO_PLAN,
             Mode::Post | Mode::DpkgPost => "this change is not fully recorded yet",
         }
+    }
+
+    /// A part of the time that the hook has, `most` at the most: what it is there for comes first.
+    pub fn share(&self, most: Duration) -> Duration {
+        most.min(self.limit / 4)
     }
 
     /// Whether this is the first hook of a change.

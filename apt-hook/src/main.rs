@@ -79,6 +79,7 @@ fn main() -> ExitCode {
         },
         switched_off,
         policy,
+        limit: settings.time_limit,
         now: Time::now(),
     };
     exit(mode, within_limit(&hook, &settings), policy)

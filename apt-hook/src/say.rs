@@ -7,8 +7,18 @@ pub fn warn(what: &str, help: &str) {
     eprintln!("{}", line(what, help));
 }
 
+/// Says on standard error what was done without being asked, in one line.
+pub fn note(what: &str) {
+    eprintln!("{}", one_line("N", what, ""));
+}
+
 fn line(what: &str, help: &str) -> String {
-    let mut text = format!("W: flipper-profile: {what}");
+    one_line("W", what, help)
+}
+
+/// As apt's own lines begin: W for a warning, N for a notice.
+fn one_line(letter: &str, what: &str, help: &str) -> String {
+    let mut text = format!("{letter}: flipper-profile: {what}");
     if !help.is_empty() {
         text.push_str("; ");
         text.push_str(help);
