@@ -424,6 +424,19 @@ pub struct Undo {
     /// They are listed first, and it is asked whether to go on.
     #[arg(long)]
     pub cascade: bool,
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// What `undo` and `redo` are told about the programs that run in the profile meanwhile.
+#[derive(Debug, Args)]
+pub struct Running {
+    /// Replace also what every program runs from: the C library, dpkg, systemd, the message bus
+    #[arg(long)]
+    pub live: bool,
+    /// Only list the services that should be restarted
+    #[arg(long)]
+    pub no_restart: bool,
 }
 
 /// `redo`
@@ -435,6 +448,8 @@ pub struct Redo {
     /// Only tell what would be done and what stands in the way
     #[arg(long, visible_alias = "dry-run")]
     pub check: bool,
+    #[command(flatten)]
+    pub running: Running,
 }
 
 /// `acknowledge`

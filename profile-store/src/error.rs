@@ -336,6 +336,12 @@ pub enum Error {
         /// The profile.
         name: String,
     },
+    /// A service that would lose its files does not stop, or what was stopped for nothing did not start again.
+    #[error("{detail}")]
+    Services {
+        /// What systemd said.
+        detail: String,
+    },
     /// Something is mounted on what an undo in the entered profile would remove or replace.
     #[error(
         "in profile '{name}' something is mounted on what would be removed or replaced: {}",
@@ -469,6 +475,7 @@ impl Error {
             Self::NotUndoable { .. } => "not-undoable",
             Self::NothingToPin { .. } => "nothing-to-pin",
             Self::PackageManagerBusy { .. } => "package-manager-busy",
+            Self::Services { .. } => "services",
             Self::MountedOn { .. } => "mounted-on",
             Self::SnapshotMissing { .. } => "snapshot-missing",
             Self::Locked { .. } => "locked",
@@ -574,6 +581,9 @@ impl Error {
             }
             Self::NoSuchTransaction { .. } | Self::NothingTo { .. } | Self::NothingToPin { .. } => "`flipper-profile history` shows the transactions".into(),
             Self::PackageManagerBusy { .. } => "wait until it has finished, then try again".into(),
+            Self::Services { .. } => {
+                "`systemctl --failed` and `systemctl list-jobs` in the profile tell more; stop it there, then try again".into()
+            }
             Self::MountedOn { mount_points, .. } => {
                 let of = mount_points.first().map(|path| path.display().to_string());
                 format!("`umount {}` in the profile, or leave the profile, then try again", of.unwrap_or_default())

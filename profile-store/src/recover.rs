@@ -273,7 +273,10 @@ fn operation(
                     path.display()
                 ));
             }
-            undo::finish_replay(pool, journal, pending.id, &profile, ending.clone(), now)?;
+            let ending = ending.clone();
+            let notes =
+                undo::finish_replay(pool, journal, pending.id, &profile, task, ending, now)?;
+            report.left.extend(notes);
             true
         }
     };

@@ -1,6 +1,7 @@
 //! Processes, as /proc tells of them: who asked for what, and whether the owner of something still lives.
 
 mod liveness;
+mod mapped;
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use liveness::{Liveness, liveness};
+pub use mapped::mapped_files;
 
 use crate::{Error, Result};
 
@@ -188,8 +190,11 @@ fn identify(pid: u32, start_time: u64) -> Result<Option<Identity>> {
     }))
 }
 
-/// The number of a process in its own pid namespace: the last of NSpid in its status.
-fn own_pid(pid: u32) -> Result<Option<u32>> {
+/// The number of a process in its own pid namespace: the last of NSpid in its status; `None` when it is gone.
+///
+/// # Errors
+/// When it may not be read.
+pub fn own_pid(pid: u32) -> Result<Option<u32>> {
     let Some(status) = read_of(pid, "status")? else {
         return Ok(None);
     };
@@ -321,8 +326,11 @@ fn link(pid: u32, name: &str) -> Result<Option<PathBuf>> {
     }
 }
 
-/// All numbers in /proc.
-fn all_pids() -> Result<Vec<u32>> {
+/// The numbers of all processes that this one sees.
+///
+/// # Errors
+/// When /proc is not mounted.
+pub fn all_pids() -> Result<Vec<u32>> {
     let failed = |error| Error::io("list", "/proc", error);
     let mut pids = Vec::new();
     for entry in std::fs::read_dir("/proc").map_err(failed)? {

@@ -11,11 +11,12 @@ use profile_store::{Pool, profile};
 
 use crate::actor;
 use crate::changes::json_path;
-use crate::cli::{Redo, Undo};
+use crate::cli::{Redo, Running, Undo};
 use crate::commands::Outcome;
 use crate::commands::history::number;
 use crate::context::{Context, Result};
-use crate::report::undo::{Item, Undone};
+use crate::report::Human;
+use crate::report::undo::{Item, Services, Undone};
 
 /// Takes transactions back.
 ///
@@ -37,7 +38,7 @@ pub fn undo(arguments: &Undo, context: &Context) -> Result<Outcome> {
             cascade: arguments.cascade,
         },
     };
-    take_back(&request, arguments.check, context)
+    take_back(&request, arguments.check, &arguments.running, context)
 }
 
 /// Takes an undo back.
@@ -52,10 +53,10 @@ pub fn redo(arguments: &Redo, context: &Context) -> Result<Outcome> {
         which: named.map_or(Which::Newest, Which::Number),
         wishes: Wishes::default(),
     };
-    take_back(&request, arguments.check, context)
+    take_back(&request, arguments.check, &arguments.running, context)
 }
 
-fn take_back(request: &Request, check: bool, context: &Context) -> Result<Outcome> {
+fn take_back(request: &Request, check: bool, running: &Running, context: &Context) -> Result<Outcome> {
     let pool = context.pool()?;
     let deletion = match (request.verb, request.which) {
         (Verb::Undo, Which::Number(named)) => deletion(&pool, named)?,
@@ -69,7 +70,7 @@ fn take_back(request: &Request, check: bool, context: &Context) -> Result<Outcom
     let journal = pool.journal()?;
     let mut progress = context.progress();
     progress.begin("comparing");
-    let prepared = undo::prepare(
+    let mut prepared = undo::prepare(
         &pool,
         &journal,
         &profile,
@@ -77,9 +78,16 @@ fn take_back(request: &Request, check: bool, context: &Context) -> Result<Outcom
         Time::now(),
         progress.as_mut(),
     )?;
+    if running.live {
+        prepared.insist();
+    }
+    if running.no_restart {
+        prepared.outlook.services.restart_nothing();
+    }
     let mut report = of_plan(&prepared.plan, request.verb);
     report.check = check;
-    if check || !report.conflicts.is_empty() {
+    report.look(&prepared.outlook);
+    if check || report.finding().is_some() {
         prepared.cancel()?;
         return Ok(report.into());
     }
@@ -154,6 +162,8 @@ fn bring_back(pool: &Pool, deletion: &Transaction, check: bool) -> Result<Outcom
         merged: Vec::new(),
         meanwhile: Vec::new(),
         conflicts: Vec::new(),
+        not_live: Vec::new(),
+        services: Services::default(),
         notes: Vec::new(),
     };
     if check {
@@ -229,6 +239,8 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
             .map(|change| item(&change.path, Vec::new(), change.kind.as_str().into()))
             .collect(),
         conflicts: plan.conflicts.iter().map(conflict).collect(),
+        not_live: Vec::new(),
+        services: Services::default(),
         notes: Vec::new(),
     }
 }

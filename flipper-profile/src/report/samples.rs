@@ -11,7 +11,7 @@ use super::recover::{Action, Recovered};
 use super::retention::Pruned;
 use super::status::Status;
 use super::transaction::{Acknowledged, Package, Pinned, Shown, Transaction};
-use super::undo::{Item, Undone};
+use super::undo::{Item, Services, Undone};
 use crate::output::encode::JsonPath;
 
 const STARTED: &str = "2026-11-21T09:03:01Z";
@@ -415,6 +415,12 @@ pub fn undone() -> Undone {
         merged: Vec::new(),
         meanwhile: vec![item(b"/etc/mot\nd", "written by another program")],
         conflicts: Vec::new(),
+        not_live: Vec::new(),
+        services: Services {
+            stopped: vec!["nginx.service".into()],
+            restarted: vec!["php8.4-fpm.service".into()],
+            by_hand: vec!["dbus.service".into()],
+        },
         notes: Vec::new(),
     }
 }
@@ -434,6 +440,7 @@ pub fn conflicts() -> Undone {
             },
             item(b"/etc/x", "its directory is gone since"),
         ],
+        services: Services::default(),
         ..undone()
     }
 }

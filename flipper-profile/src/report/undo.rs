@@ -1,9 +1,13 @@
 //! The report of `undo` and `redo`.
 
+use std::path::Path;
+
 use profile_store::Exit;
+use profile_store::undo::Outlook;
 use serde::Serialize;
 
 use super::Human;
+use crate::changes::json_path;
 use crate::failure::Failure;
 use crate::output::encode::JsonPath;
 use crate::output::{Style, escape, units};
@@ -28,6 +32,17 @@ pub struct Item {
 }
 
 impl Item {
+    /// A path, relative to the root, and what is said about it.
+    pub fn new(path: &Path, reason: String) -> Self {
+        let (path, name) = json_path(path);
+        Self {
+            path,
+            transactions: Vec::new(),
+            reason,
+            name,
+        }
+    }
+
     fn line(&self) -> String {
         format!(
             "{}: {}",
@@ -63,11 +78,71 @@ pub struct Undone {
     pub meanwhile: Vec<Item>,
     /// What stands in the way.
     pub conflicts: Vec<Item>,
+    /// What programs that run in the profile need as it is; it stands in the way without `--live`.
+    pub not_live: Vec<Item>,
+    /// The services that are concerned.
+    pub services: Services,
     /// What should be known besides.
     pub notes: Vec<String>,
 }
 
+/// Services of the profile that an undo concerns, by name.
+#[derive(Debug, Default, Serialize)]
+pub struct Services {
+    /// Stopped, because their files go.
+    pub stopped: Vec<String>,
+    /// Restarted, because something that they run from changes.
+    pub restarted: Vec<String>,
+    /// Concerned, and left to the user.
+    pub by_hand: Vec<String>,
+}
+
 impl Undone {
+    /// Takes up what the undo means for what runs.
+    pub fn look(&mut self, outlook: &Outlook) {
+        self.not_live = outlook
+            .not_live
+            .iter()
+            .map(|(path, part)| Item::new(path, format!("part of {}", part.words())))
+            .collect();
+        self.services = Services {
+            stopped: outlook.services.stop.clone(),
+            restarted: outlook.services.restart.clone(),
+            by_hand: outlook.services.by_hand.clone(),
+        };
+        self.notes.extend(outlook.notes.iter().cloned());
+    }
+
+    /// The refusal to replace what programs run from.
+    fn in_use(&self) -> Failure {
+        let message = format!(
+            "cannot {} transaction {} while the profile is in use: {} that running programs need",
+            self.verb,
+            self.undoes,
+            units::count(self.not_live.len() as u64, "file", "files")
+        );
+        Failure::new(Exit::Decision, "not-live", message).hint(format!(
+            "leave the profile, then `flipper-profile -p NAME {} {}`; or replace it under them with --live",
+            self.verb, self.undoes
+        ))
+    }
+
+    fn services(&self, text: &mut String) {
+        let (stopped, restarted) = match self.check {
+            true => ("would be stopped", "would be restarted"),
+            false => ("stopped", "restarted"),
+        };
+        for (what, units) in [
+            (stopped, &self.services.stopped),
+            (restarted, &self.services.restarted),
+            ("restart by hand", &self.services.by_hand),
+        ] {
+            if !units.is_empty() {
+                text.push_str(&format!("{what}: {}\n", escape::text(&units.join(", "))));
+            }
+        }
+    }
+
     fn list(text: &mut String, title: &str, items: &[Item], style: &Style) {
         if items.is_empty() {
             return;
@@ -84,6 +159,11 @@ impl Undone {
             ));
         }
     }
+}
+
+/// Whether something was, or would be, done: what stands in the way leaves the services alone.
+fn text_is_of_a_change(undone: &Undone) -> bool {
+    undone.conflicts.is_empty() && undone.not_live.is_empty()
 }
 
 impl Human for Undone {
@@ -105,7 +185,7 @@ impl Human for Undone {
         };
         let mut text = match (self.transaction, self.check) {
             // The error says it; the lists below are its details.
-            _ if !self.conflicts.is_empty() => String::new(),
+            _ if !self.conflicts.is_empty() || !self.not_live.is_empty() => String::new(),
             (_, true) => format!("Would {} {what}{paths}.\n", self.verb),
             (Some(number), false) => {
                 let participle = if self.verb == "redo" {
@@ -118,6 +198,8 @@ impl Human for Undone {
             (None, false) => format!("Nothing was left to {} of {what}.\n", self.verb),
         };
         Self::list(&mut text, "stands in the way", &self.conflicts, style);
+        let title = "cannot be replaced while the profile is in use";
+        Self::list(&mut text, title, &self.not_live, style);
         match self.merged.len() as u64 {
             0 => {}
             _ if style.verbose => {
@@ -140,6 +222,9 @@ impl Human for Undone {
             "changed meanwhile, kept"
         };
         Self::list(&mut text, kept, &self.meanwhile, style);
+        if text_is_of_a_change(self) {
+            self.services(&mut text);
+        }
         for note in &self.notes {
             text.push_str(&format!("{}\n", escape::text(note)));
         }
@@ -148,6 +233,9 @@ impl Human for Undone {
 
     fn finding(&self) -> Option<Failure> {
         let number = self.conflicts.len() as u64;
+        if number == 0 && !self.not_live.is_empty() {
+            return Some(self.in_use());
+        }
         (number > 0).then(|| {
             let message = format!(
                 "cannot {} transaction {}: {}",
@@ -182,6 +270,9 @@ mod tests {
 Took back transaction 12 (apt install nginx): 120 paths; this is transaction 14.
 changed meanwhile, kept:
   /etc/mot\\nd: written by another program
+stopped: nginx.service
+restarted: php8.4-fpm.service
+restart by hand: dbus.service
 ";
         assert_eq!(samples::undone().human(&Style::plain()), expected);
         assert_eq!(samples::undone().finding(), None);
@@ -211,6 +302,32 @@ changed meanwhile, kept:
         assert!(
             text.contains("changed meanwhile, would be kept:\n"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn what_running_programs_need_exits_with_3_and_says_what_helps() {
+        let mut undone = samples::undone();
+        undone.transaction = None;
+        undone.meanwhile.clear();
+        undone.not_live = vec![Item::new(
+            Path::new("usr/lib/libc.so.6"),
+            "part of the C library".into(),
+        )];
+        assert_eq!(
+            undone.human(&Style::plain()),
+            "cannot be replaced while the profile is in use:\n  /usr/lib/libc.so.6: part of the C library\n"
+        );
+        let failure = undone.finding().unwrap();
+        assert_eq!((failure.code, failure.situation), (3, "not-live"));
+        assert!(
+            failure.message.contains("1 file that running"),
+            "{failure:?}"
+        );
+        let hint = failure.hint.as_deref().unwrap();
+        assert!(
+            hint.contains("-p NAME undo 12") && hint.contains("--live"),
+            "{hint}"
         );
     }
 

@@ -16,6 +16,7 @@ use super::join::{self, Joined};
 use super::plan::{Method, Plan};
 use super::prepare::{NOW, Prepared, Source, Verb};
 use super::replay::{Replayed, replay};
+use super::services::{self, Services};
 use super::sides::Sides;
 use super::{derived, meanwhile};
 use crate::actor::Actor;
@@ -65,13 +66,20 @@ pub fn apply(
     progress: &mut dyn Progress,
 ) -> Result<Applied> {
     let transaction = &prepared.plan.transaction;
-    if !prepared.plan.conflicts.is_empty() {
+    let in_the_way = match &prepared {
+        Prepared { plan, .. } if !plan.conflicts.is_empty() => Some("there are conflicts"),
+        Prepared { outlook, .. } if !outlook.not_live.is_empty() => {
+            Some("programs that run in the profile need what it replaces")
+        }
+        _ => None,
+    };
+    if let Some(detail) = in_the_way {
         let number = transaction.number;
         prepared.cancel()?;
         return Err(Error::NotUndoable {
             number,
             participle: "undone",
-            detail: "there are conflicts".into(),
+            detail: detail.into(),
         });
     }
     let kind = match (prepared.verb, prepared.plan.transactions.as_slice()) {
@@ -372,6 +380,7 @@ fn live(
 ) -> Result<(Plan, Replayed)> {
     let Prepared {
         plan,
+        outlook,
         source,
         standing,
         staging,
@@ -403,6 +412,7 @@ fn live(
             .iter()
             .map(|path| PathText::from(path.as_path()))
             .collect(),
+        services: outlook.services,
     };
     let intent = Intent::Replay {
         profile: plan.profile.id,
@@ -411,19 +421,28 @@ fn live(
     };
     // Durable before the first path changes: from here on a crash is finished by `recover`.
     let operation = operation::record(journal, &intent, Some(ending.transaction), now)?;
-    let outcome =
-        replay_where_it_stands(pool, &plan.profile, &standing, &task, &ending, Turn::First);
-    let replayed = match outcome {
+    // After the intent, which knows what has to run again; before any file goes under it.
+    let outcome = services::stop(&standing, &task.services).and_then(|()| {
+        replay_where_it_stands(pool, &plan.profile, &standing, &task, &ending, Turn::First)
+    });
+    let mut replayed = match outcome {
         Ok(replayed) => replayed,
-        Err(error @ Error::PackageManagerBusy { .. }) => {
-            // Nothing was changed: dpkg's lock was not to be had, or somebody was faster.
+        Err(error @ (Error::PackageManagerBusy { .. } | Error::Services { .. })) => {
+            // Nothing was changed: a service or dpkg's lock was in the way, or somebody was faster.
+            let down = services::start_again(&standing, &task.services)?;
             journal.complete(operation)?;
             staging.discard()?;
-            return Err(error);
+            return Err(match down.is_empty() {
+                true => error,
+                false => Error::Services {
+                    detail: format!("{error}; {}", down.join("; ")),
+                },
+            });
         }
         Err(error) => return Err(error),
     };
-    finish_replay(pool, journal, operation, &plan.profile, ending, now)?;
+    let notes = finish_replay(pool, journal, operation, &plan.profile, &task, ending, now)?;
+    replayed.notes.extend(notes);
     staging.discard_or_leave();
     Ok((plan, replayed))
 }
@@ -497,7 +516,8 @@ pub(crate) fn replay_again(
     replay_where_it_stands(pool, profile, &standing, task, ending, Turn::Again)
 }
 
-/// Takes the snapshot of the state after a replay and closes its transaction; idempotent.
+/// Takes the snapshot of the state after a replay, has the services that it concerns run again and closes its
+/// transaction; idempotent. Returns what does not run again.
 ///
 /// # Errors
 ///
@@ -507,9 +527,10 @@ pub fn finish_replay(
     journal: &Journal,
     operation: profile_db::journal::OperationId,
     profile: &ProfileFile,
+    task: &Task,
     mut ending: Ending,
     now: Time,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let layout = pool.layout();
     let name = SnapshotName::Post(ending.transaction);
     let post = layout.snapshot(&profile.id, name);
@@ -518,7 +539,13 @@ pub fn finish_replay(
     }
     btrfs::snapshot(&layout.profile(&profile.id), &post, true)?;
     ending.post = Some(name.to_string());
-    replacement::finish(pool, journal, operation, &profile.id, &ending, now)
+    // Between the snapshot, which has nothing that they write, and the end of the intent, which names them.
+    let notes = match task.services.is_nothing() {
+        true => Vec::new(),
+        false => services::bring_back(&standing(pool, profile)?, &task.services)?,
+    };
+    replacement::finish(pool, journal, operation, &profile.id, &ending, now)?;
+    Ok(notes)
 }
 
 /// The paths of a replay, as they stand in the journal and cross into the profile's namespace.
@@ -536,4 +563,7 @@ pub struct Task {
     pub paths: Vec<PathText>,
     /// Paths whose time alone is set back.
     pub times: Vec<PathText>,
+    /// What is stopped before and runs again after it.
+    #[serde(default)]
+    pub services: Services,
 }

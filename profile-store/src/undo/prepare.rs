@@ -11,6 +11,7 @@ use profile_sys::mountinfo::Mount;
 
 use super::apply::makes_linker_cache;
 use super::join::Joined;
+use super::outlook::{self, Outlook};
 use super::plan::{self, Method, Plan, Sorted};
 use super::several::Built;
 use super::sides::{self, Sides};
@@ -79,6 +80,8 @@ pub(super) enum Source {
 pub struct Prepared {
     /// What would be done.
     pub plan: Plan,
+    /// What it means for what runs in the profile.
+    pub outlook: Outlook,
     pub(super) verb: Verb,
     pub(super) source: Source,
     pub(super) standing: Standing,
@@ -87,6 +90,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Has the plan carried out although something runs from what it replaces.
+    pub fn insist(&mut self) {
+        self.outlook.not_live.clear();
+    }
+
     /// Drops the plan without doing anything.
     ///
     /// # Errors
@@ -152,9 +160,16 @@ pub fn prepare(
         standing: &standing,
         staging: Staging::begin(pool)?,
     };
-    match planning.plan(request.which, transactions, progress) {
-        Ok((plan, source)) => Ok(Prepared {
+    let planned = planning
+        .plan(request.which, transactions, progress)
+        .and_then(|(plan, source)| {
+            let outlook = outlook::look(pool, &plan, &standing, &planning.now())?;
+            Ok((plan, source, outlook))
+        });
+    match planned {
+        Ok((plan, source, outlook)) => Ok(Prepared {
             plan,
+            outlook,
             verb,
             source,
             staging: planning.staging,

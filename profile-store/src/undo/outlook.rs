@@ -1,0 +1,213 @@
+//! What an undo in the mounted profile means for what runs there: what it must not replace under it, which services
+//! it concerns, what is in force from the next boot on only.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use conffile_diff::dpkg::info::parse_list;
+use profile_sys::tree::Kind;
+
+use super::essential::{self, Booted, Essential};
+use super::join::Joined;
+use super::plan::{Method, Plan};
+use super::services::{self, Fate, Manager, Services};
+use crate::error::Result;
+use crate::package_database::{info_files, read_optional};
+use crate::pool::Pool;
+use crate::profile;
+use crate::standing::Standing;
+use crate::view::View;
+
+/// What is known before the first path changes.
+#[derive(Debug, Default)]
+pub struct Outlook {
+    /// Paths that must not be replaced while the profile is mounted, unless the user insists.
+    pub not_live: Vec<(PathBuf, Essential)>,
+    /// What is done with services.
+    pub services: Services,
+    /// What else should be known.
+    pub notes: Vec<String>,
+}
+
+/// Looks at a plan that changes the mounted profile; `now` is a snapshot of it. Any other plan means nothing for
+/// what runs, since nothing does.
+///
+/// # Errors
+///
+/// dpkg's lists cannot be read.
+pub(super) fn look(pool: &Pool, plan: &Plan, standing: &Standing, now: &Path) -> Result<Outlook> {
+    if plan.method != Method::Live {
+        return Ok(Outlook::default());
+    }
+    let changed = changed(plan);
+    let mut outlook = Outlook::default();
+    let manager = Manager::find(standing)?;
+    let parts = parts(pool, plan, &changed, now)?;
+    outlook.not_live = parts
+        .iter()
+        .filter(|(_, part)| part.is_in_use(manager.is_some()))
+        .map(|(path, part)| (path.clone(), *part))
+        .collect();
+    let Some(manager) = manager else {
+        return Ok(outlook);
+    };
+    match manager.units() {
+        Ok(units) => outlook.services = services::decide(&changed, &units),
+        // The files are the user's, whatever systemd says: it is told, not refused.
+        Err(error) => outlook.notes.push(format!(
+            "The services cannot be looked at: {error}. Restart what is concerned by hand."
+        )),
+    }
+    let booted: BTreeSet<Booted> = changed
+        .keys()
+        .filter_map(|path| essential::booted(path))
+        .collect();
+    let parts: BTreeSet<Essential> = parts.values().copied().collect();
+    outlook.notes.extend(reboot(&booted, &parts));
+    Ok(outlook)
+}
+
+/// Files that come, change or go.
+fn changed(plan: &Plan) -> BTreeMap<PathBuf, Fate> {
+    let fate = |goes| if goes { Fate::Goes } else { Fate::Changes };
+    let restored = plan
+        .restore
+        .iter()
+        .filter(|change| (change.old, change.new) != (Some(Kind::Directory), Some(Kind::Directory)))
+        .map(|change| (change.path.clone(), fate(change.old.is_none())));
+    let joined = plan
+        .joined
+        .iter()
+        .filter(|(_, joined)| *joined != Joined::Mine)
+        .map(|(path, joined)| (path.clone(), fate(*joined == Joined::Gone)));
+    restored.chain(joined).collect()
+}
+
+/// Which of the changed paths are parts of what counts, by their names and by dpkg's lists of now.
+fn parts(
+    pool: &Pool,
+    plan: &Plan,
+    changed: &BTreeMap<PathBuf, Fate>,
+    now: &Path,
+) -> Result<BTreeMap<PathBuf, Essential>> {
+    let run_from: Vec<&PathBuf> = changed
+        .keys()
+        .filter(|path| essential::is_run_from(path))
+        .collect();
+    if run_from.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let (base, _) = profile::base_for(pool, &plan.profile)?;
+    let view = View::read_only(pool, now, &base)?;
+    let owned = owned(view.path())?;
+    view.close()?;
+    let part = |path: &PathBuf| {
+        owned
+            .get(&usr(path))
+            .copied()
+            .or_else(|| essential::by_name(path))
+    };
+    Ok(run_from
+        .into_iter()
+        .filter_map(|path| Some((path.clone(), part(path)?)))
+        .collect())
+}
+
+/// Every path of the packages that count.
+fn owned(root: &Path) -> Result<HashMap<PathBuf, Essential>> {
+    let packages: HashMap<&str, Essential> = essential::packages().collect();
+    let mut owned = HashMap::new();
+    for (name, file) in info_files(root)? {
+        let (Some(part), "list") = (packages.get(name.package.as_str()), name.kind.as_str()) else {
+            continue;
+        };
+        for path in parse_list(&read_optional(&file)?) {
+            let path = Path::new(std::ffi::OsStr::from_bytes(&path));
+            owned.insert(usr(path.strip_prefix("/").unwrap_or(path)), *part);
+        }
+    }
+    Ok(owned)
+}
+
+/// dpkg's lists may still name a file by the link into `usr` that it was shipped through.
+fn usr(path: &Path) -> PathBuf {
+    match essential::is_run_from(path) && !path.starts_with("usr") {
+        true => Path::new("usr").join(path),
+        false => path.to_path_buf(),
+    }
+}
+
+/// What needs a boot to be in force, in one sentence.
+fn reboot(booted: &BTreeSet<Booted>, parts: &BTreeSet<Essential>) -> Option<String> {
+    let running = parts
+        .iter()
+        .filter(|part| **part != Essential::PackageManager);
+    let names: Vec<&str> = booted
+        .iter()
+        .map(|part| part.words())
+        .chain(running.map(|part| part.words()))
+        .collect();
+    let list = match names.as_slice() {
+        [] => return None,
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    };
+    Some(format!(
+        "Reboot: until then, what runs goes on with {list} from before this."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_a_reboot_is_one_sentence() {
+        let told = |booted: &[Booted], parts: &[Essential]| {
+            reboot(
+                &booted.iter().copied().collect(),
+                &parts.iter().copied().collect(),
+            )
+        };
+        assert_eq!(told(&[], &[]), None);
+        assert_eq!(told(&[], &[Essential::PackageManager]), None);
+        assert_eq!(
+            told(&[Booted::Kernel], &[]).as_deref(),
+            Some("Reboot: until then, what runs goes on with the kernel from before this.")
+        );
+        let all = told(
+            &[Booted::Kernel, Booted::Firmware],
+            &[Essential::CLibrary, Essential::MessageBus],
+        );
+        let list = "with the kernel, firmware, the C library and the message bus from";
+        assert!(
+            all.as_ref().is_some_and(|all| all.contains(list)),
+            "{all:?}"
+        );
+    }
+
+    #[test]
+    fn the_lists_of_what_counts_are_read_and_no_others() {
+        let root = tempfile::tempdir().unwrap();
+        let info = root.path().join("var/lib/dpkg/info");
+        std::fs::create_dir_all(&info).unwrap();
+        let list = |name: &str, text: &str| std::fs::write(info.join(name), text).unwrap();
+        list(
+            "libc6:amd64.list",
+            "/.\n/lib\n/lib/x86_64-linux-gnu/libm.so.6\n",
+        );
+        list("libc6:amd64.md5sums", "0 usr/bin/nothing\n");
+        list("libc6-dev:amd64.list", "/usr/lib/x86_64-linux-gnu/crt1.o\n");
+        list("dpkg.list", "/usr/bin/dpkg-deb\n");
+        let owned = owned(root.path()).unwrap();
+        let of = |path: &str| owned.get(Path::new(path)).copied();
+        assert_eq!(
+            of("usr/lib/x86_64-linux-gnu/libm.so.6"),
+            Some(Essential::CLibrary)
+        );
+        assert_eq!(of("usr/bin/dpkg-deb"), Some(Essential::PackageManager));
+        assert_eq!(of("usr/lib/x86_64-linux-gnu/crt1.o"), None);
+        assert_eq!(of("usr/bin/nothing"), None);
+    }
+}
