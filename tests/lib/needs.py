@@ -25,6 +25,14 @@ def _programs(*names):
     return f"not installed: {', '.join(absent)}" if absent else None
 
 
+def _control_groups():
+    """systemd in a container needs a control group of its own, of the second kind."""
+    for directory in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+        if os.path.exists(f"{directory}/cgroup.procs"):
+            return None if os.access(f"{directory}/cgroup.procs", os.W_OK) else "control groups cannot be written"
+    return "no control groups of version 2"
+
+
 @functools.cache
 def _check(need, bin_dir, deb_dir):
     if need == "root":
@@ -35,6 +43,8 @@ def _check(need, bin_dir, deb_dir):
         return _filesystem("overlay")
     if need == "pty":
         return None if os.path.exists("/dev/ptmx") else "no /dev/ptmx"
+    if need == "containers":
+        return _control_groups() or _programs("nsenter", "unshare")
     if need == "command":
         present = os.access(os.path.join(bin_dir, "flipper-profile"), os.X_OK)
         return None if present else f"no flipper-profile in {bin_dir}"

@@ -2,7 +2,7 @@
 
 import os
 
-from lib import command, expect, roundtrip, session
+from lib import command, expect, handmade, roundtrip, session
 from oracle import collisions
 
 
@@ -269,3 +269,25 @@ def test_offline_writes_carry_no_origin_of_another_tree(t):
             expect.absent(os.listxattr(restored), "trusted.overlay.origin")
     with pool.merged() as view:
         expect.nothing(collisions.pairs(view), "colliding pairs")
+
+
+def test_the_loader_is_not_replaced_under_an_entered_profile(t):
+    """Only from outside, or when asked for; systemd's library can go where systemd does not run."""
+    pool = t.pool("mini")
+    loader = handmade.build(pool, "fpt-loader", "1", {"/usr/lib/fpt/ld-linux-fpt.so.2": ("x", 0o755)})
+    library = handmade.build(pool, "fpt-library", "1", {"/usr/lib/fpt/libsystemd-shared-1.so": ("x", 0o644)})
+    with session.inside(pool) as inside:
+        before = pool.reading()
+        inside.say(f"dpkg -i {library} >/dev/null 2>&1")
+        roundtrip.undo_inside(inside)
+        roundtrip.equal(pool, before, "after the undo of systemd's library")
+        inside.say(f"dpkg -i {loader} >/dev/null 2>&1")
+        installed = pool.reading()
+        answer = expect.status(pool.fp("--yes", "-p", "dev", "undo"), 3)
+        expect.equal([command.path_of(item) for item in answer.result["not_live"]], [b"/usr/lib/fpt/ld-linux-fpt.so.2"])
+        roundtrip.equal(pool, installed, "after the refusal")
+        roundtrip.undo_inside(inside, "--live")
+        roundtrip.equal(pool, before, "after undo --live")
+        roundtrip.undo_outside(pool, "--live", str(pool.newest()["number"]))
+    roundtrip.undo_outside(pool)
+    roundtrip.equal(pool, before, "after the undo from outside")
