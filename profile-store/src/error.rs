@@ -2,10 +2,13 @@
 //! command that helps.
 
 mod aftermath;
+mod exit;
 
 use std::path::PathBuf;
 
 use profile_db::model::{BaseVersion, TransactionNumber};
+
+pub use exit::Exit;
 
 /// What helps when the pool is full.
 const FREE_SPACE: &str =
@@ -25,34 +28,6 @@ fn package_of(program: &str) -> &str {
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// The exit status that a situation leads to (design, section 8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// 1: failed, nothing changed.
-    Failed,
-    /// 2: the command line asks for something impossible.
-    Usage,
-    /// 3: conflicts, or a decision is needed.
-    Decision,
-    /// 4: interrupted, damaged, or `recover` is needed.
-    Damaged,
-    /// 75: locked by another.
-    Locked,
-}
-
-impl Exit {
-    /// The number that the process exits with.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::Decision => 3,
-            Self::Damaged => 4,
-            Self::Locked => 75,
-        }
-    }
-}
 
 /// A failure, by situation.
 #[derive(Debug, thiserror::Error)]

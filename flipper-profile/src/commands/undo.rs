@@ -56,7 +56,12 @@ pub fn redo(arguments: &Redo, context: &Context) -> Result<Outcome> {
     take_back(&request, arguments.check, &arguments.running, context)
 }
 
-fn take_back(request: &Request, check: bool, running: &Running, context: &Context) -> Result<Outcome> {
+fn take_back(
+    request: &Request,
+    check: bool,
+    running: &Running,
+    context: &Context,
+) -> Result<Outcome> {
     let pool = context.pool()?;
     let deletion = match (request.verb, request.which) {
         (Verb::Undo, Which::Number(named)) => deletion(&pool, named)?,

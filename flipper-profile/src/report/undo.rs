@@ -282,6 +282,7 @@ restart by hand: dbus.service
     fn several_are_told_with_what_was_merged() {
         let mut undone = samples::undone();
         (undone.taken_back, undone.meanwhile) = (vec![15, 13, 12], Vec::new());
+        undone.services = Services::default();
         undone.merged = samples::conflicts().conflicts.split_off(1);
         assert_eq!(
             undone.human(&Style::plain()),
