@@ -1,0 +1,209 @@
+"""What an undo of one transaction may make of a tree, said without the product.
+
+Four readings: before and after the transaction, now, and after the undo.  The rules are those of docs/cli.md, for
+each path by itself: what the transaction did not change stays as it is now; what it alone changed is as before it;
+what changed again since goes by what the file is, or is a conflict, and then nothing at all may change.  What others
+wrote during the transaction stays as it is now; the caller says which paths that are.
+"""
+
+from dataclasses import dataclass, field
+
+from oracle import records, relations, tree
+from oracle.records import CONFLICT
+from oracle.tree import Difference
+
+STATUS = b"/var/lib/dpkg/status"
+# Made anew from other files; what is in them is asked of the program that reads them.
+DERIVED = (b"/etc/ld.so.cache", b"/var/cache/ldconfig/aux-cache", b"/var/cache/apt/pkgcache.bin",
+           b"/var/cache/apt/srcpkgcache.bin")
+# A tool's own copy of the state before, or its lock: either side's will do.
+COPIES = tuple(b"/var/lib/dpkg/" + n for n in (b"status-old", b"diversions-old", b"statoverride-old", b"lock",
+                                                b"lock-frontend", b"triggers/Lock")) + \
+    tuple(b"/etc/" + n for n in (b"passwd-", b"shadow-", b"group-", b"gshadow-", b"subuid-", b"subgid-", b".pwd.lock")) + \
+    tuple(n + b"-old" for n in records.DEBCONF)
+ROTATED = b"/var/lib/apt/extended_states."
+
+
+@dataclass
+class Case:
+    """One transaction and what stands now; `content` gives the bytes of a file's entry."""
+
+    before: object
+    after: object
+    now: object
+    content: object
+    meanwhile: tuple = ()
+    # (path, why) of what cannot be taken back, and each path's expected entry.
+    conflicts: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.changed = {p for p in _differing(self.before, self.after) if not p.startswith(self.meanwhile or (b"\0",))}
+        self.since = _differing(self.after, self.now)
+        self.joined = {}
+        for path in sorted(self.changed & self.since):
+            self._join(path)
+        self._relations()
+
+    def sides(self, path):
+        return tuple(reading.entries.get(path) for reading in (self.after, self.now, self.before))
+
+    def _bytes(self, entry):
+        return None if entry is None else self.content(entry)
+
+    def _join(self, path):
+        """A path that changed in the transaction and again since."""
+        was, mine, wanted = self.sides(path)
+        if _is_derived(path) or _is_copy(path) or _alike(mine, wanted):
+            return
+        if any(e is not None and e.kind != "file" for e in (was, mine, wanted)):
+            self.conflicts[path] = "other kinds of entry"
+            return
+        attributes = records.three(*(e and (e.mode, e.owner, e.xattrs) for e in (was, mine, wanted)))
+        if None in (was, mine, wanted):
+            attributes = (mine or wanted) and tuple(getattr(mine or wanted, a) for a in ("mode", "owner", "xattrs"))
+        found = self._content(path, was, mine, wanted)
+        if found is CONFLICT:
+            self.conflicts[path] = "both changed it"
+        elif attributes is CONFLICT:
+            self.conflicts[path] = "owner and mode"
+        else:
+            self.joined[path] = (found, attributes)
+
+    def _content(self, path, was, mine, wanted):
+        sides = [self._bytes(e) for e in (was, mine, wanted)]
+        if records.is_known(path):
+            return records.merge(path, *sides)
+        whole = records.three(*(e and e.content for e in (was, mine, wanted)))
+        if whole is not CONFLICT:
+            return next(s for s, e in zip(sides, (was, mine, wanted)) if (e and e.content) == whole)
+        return CONFLICT if None in sides else records.merge_text(*sides)
+
+    def _relations(self):
+        """What the packages that stay would miss, where dpkg's status comes from both sides."""
+        self.unmet = set()
+        if STATUS in self.joined:
+            now = records.status(self._bytes(self.now.entries[STATUS]))
+            self.unmet = relations.broken(self.joined[STATUS][0]) - relations.broken(now)
+
+    def refused(self):
+        return bool(self.conflicts or self.unmet)
+
+    def judge(self, result):
+        """Every way in which the tree after the undo is not what it may be."""
+        found = []
+        for path in sorted(self.now.entries.keys() | self.before.entries.keys() | result.entries.keys()):
+            got = result.entries.get(path)
+            if _is_derived(path):
+                continue
+            if path in self.joined:
+                found += self._judge_joined(path, got)
+            else:
+                found += [Difference(path, aspect, one, two) for aspect, one, two in self._judge_entry(path, got)]
+        return found + list(self._judge_links(result))
+
+    def _judge_joined(self, path, got):
+        content, attributes = self.joined[path]
+        if records.is_known(path):
+            mine, wanted = self.now.entries.get(path), self.before.entries.get(path)
+            if got is None:
+                gone = not content and (mine is None or wanted is None)
+                return [] if gone else [Difference(path, "records", content, None)]
+            have = records.read(path, self._bytes(got))
+            if have != content:
+                return [Difference(path, "records", _only(content, have), _only(have, content))]
+        elif (got and self._bytes(got)) != content:
+            return [Difference(path, "content", content, got and self._bytes(got))]
+        if got and (got.mode, got.owner, got.xattrs) != attributes:
+            return [Difference(path, "attributes", attributes, (got.mode, got.owner, got.xattrs))]
+        return []
+
+    def _judge_entry(self, path, got):
+        _, mine, wanted = self.sides(path)
+        expected = wanted if path in self.changed and path not in self.since else mine
+        if expected is None and mine is not None and got is not None and self._holds_more(path, got):
+            return
+        if (expected is None) != (got is None) or (got and expected.kind != got.kind):
+            yield "existence", expected and expected.kind, got and got.kind
+        elif got is not None:
+            for aspect in ("content", "target", "device", "owner", "mode", "xattrs"):
+                if getattr(expected, aspect) != getattr(got, aspect) and not _is_copy(path):
+                    yield aspect, getattr(expected, aspect), getattr(got, aspect)
+            times = {e.mtime for e in (mine, wanted) if e is not None}
+            strict = got.kind != "directory" and not _is_copy(path) and path not in self.changed & self.since
+            if got.mtime not in times and got.kind != "directory" or strict and got.mtime not in self._times(path, expected):
+                yield "mtime", sorted(times), got.mtime
+
+    def _times(self, path, expected):
+        """A time that the transaction set may go back or stay: it is worth no question."""
+        was, mine, wanted = self.sides(path)
+        return {expected.mtime} | ({wanted.mtime} if wanted and _alike(was, wanted) else set())
+
+    def _holds_more(self, path, got):
+        """A directory of the transaction in which somebody else's entry stands."""
+        prefix = path + b"/"
+        return got.kind == "directory" and any(
+            p.startswith(prefix) and p not in self.changed for p in self.now.entries)
+
+    def _judge_links(self, result):
+        for reading, ours in ((self.now, lambda p: p not in self.changed),
+                              (self.before, lambda p: p in self.changed and p not in self.since)):
+            for group in reading.links - result.links:
+                if all(map(ours, group)):
+                    yield Difference(min(group), "links", sorted(group), None)
+        both = self.now.links | self.before.links
+        for group in result.links:
+            if not any(group <= one for one in both):
+                yield Difference(min(group), "links", None, sorted(group))
+
+
+def same(one, other, content):
+    """Differences between two trees, but for what is made anew, a tool's copies, times and the order of records."""
+    found = []
+    for path in sorted(one.entries.keys() | other.entries.keys()):
+        a, b = one.entries.get(path), other.entries.get(path)
+        if _is_derived(path) or _is_copy(path) or _alike(a, b):
+            continue
+        if a and b and records.is_known(path) and (a.mode, a.owner) == (b.mode, b.owner):
+            if records.read(path, content(a)) == records.read(path, content(b)):
+                continue
+        found.append(Difference(path, "entry", a, b))
+    return found
+
+
+def _differing(one, other):
+    """Paths that differ by more than a time."""
+    changed = {p for p in one.entries.keys() | other.entries.keys()
+               if not _alike(one.entries.get(p), other.entries.get(p))}
+    return changed
+
+
+def _alike(one, other):
+    if one is None or other is None:
+        return one is other
+    return all(getattr(one, a) == getattr(other, a)
+               for a in ("kind", "content", "target", "device", "owner", "mode", "xattrs"))
+
+
+def _is_derived(path):
+    return path in DERIVED
+
+
+def _is_copy(path):
+    return path in COPIES or path.startswith(ROTATED) and path[len(ROTATED):].isdigit()
+
+
+def _only(one, other):
+    """What one has and the other has not, small enough to print."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {k: v for k, v in one.items() if other.get(k) != v}
+    return one - other if isinstance(one, set) else one
+
+
+def changed_at(one, other, path):
+    """Whether a path differs between two readings."""
+    return one.entries.get(path) != other.entries.get(path)
+
+
+def tree_same(one, other):
+    """Every difference between two trees, times as well."""
+    return tree.compare(one, other)
