@@ -168,10 +168,10 @@ class Writer:
         return f"apt-mark {self.random.choice(('hold', 'unhold', 'auto', 'manual'))} {name} >/dev/null"
 
 
-def chosen_seed(default):
-    """The seed of a run, and that it was chosen by hand."""
+def seeds(default):
+    """The seeds of a run: those of the test, or the one that was chosen by hand."""
     given = os.environ.get("FLIPPER_TEST_SEED")
-    return (int(given), True) if given else (default, False)
+    return [int(given)] if given else list(default)
 
 
 def steps_of(seed, count):

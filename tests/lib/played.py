@@ -13,6 +13,8 @@ from oracle import undo as oracle
 
 # How the product says that a dependency stands in the way.
 WOULD_NOT_HOLD = "which would not hold"
+# And that there is no place for what would come back.
+NO_PLACE = ("its directory is gone since", "with something else in it")
 # What dpkg, apt and the account tools say about themselves; the last asks whether the linker's cache is true.
 CLEAN = ("dpkg --audit; apt-get -qq check; pwck -rq; grpck -r; "
          "ldconfig -X -C /run/fpt-cache && ldconfig -p | sed 1d > /run/fpt-has"
@@ -46,6 +48,7 @@ class Played:
         return oracle.Case(made.before, made.after, self.now, self.content, meanwhile)
 
     def reading(self, pool=None):
+        """The profile's tree in this pool, or in a copy of it."""
         with (pool or self.pool).top() as top:
             return reading(pool or self.pool, top, self.profile, self.layers)
 
@@ -121,11 +124,14 @@ def _check_refusal(played, made, case, answer, pool):
 def _check_culprits(played, made, path, row):
     """A conflict names later transactions that changed the path, and every one that changed the record it is about."""
     later = [m for m in played.made if m.number > made.number]
-    named, reason = set(row["transactions"]), row["reason"]
+    named, reason = set(row.get("transactions", ())), row["reason"]
     where = f"undo {made.number} ({made.script}): {path} {reason}: names {sorted(named)}"
     if WOULD_NOT_HOLD in reason:
         came = {m.number for m in later if _changed_package(played, m, reason.split(":")[0].encode())}
         expect.that(named == {max(came)}, f"{where}, the package came with {sorted(came)}")
+        return
+    if any(words in reason for words in NO_PLACE):
+        expect.that(named <= {m.number for m in later}, f"{where}, which are not later")
         return
     about = {m.number for m in later if oracle.changed_at(m.before, m.after, path)}
     package = re.match(r"changed again since: package (\S+) ", reason)
@@ -146,58 +152,46 @@ def _some(differences, most=25):
     return f"{len(differences)} differences:\n{shown}"
 
 
-def undo_each(played, live=False, redo=True, only=None):
-    """Undoes each transaction, or those with the numbers in `only`; tells all that went wrong at once."""
+def undo_each(played, live=False):
+    """Undoes each transaction by itself, on a copy of the pool; tells all that went wrong at once."""
     outcomes, wrong = [], []
     for made in played.made:
-        if only is None or made.number in only:
-            try:
-                outcomes.append(undo_one(played, made, live, redo))
-            except expect.Failure as failure:
-                wrong.append(str(failure))
+        copy = played.pool.copy(f"undo-{made.number}.img")
+        try:
+            outcomes.append(undo_one(played, made, copy, live))
+        except expect.Failure as failure:
+            wrong.append(str(failure))
+        finally:
+            os.unlink(copy.image)
     expect.that(not wrong, "\n".join([*wrong, history.shown(played.seed, played.steps)]))
     return outcomes
 
 
-def undo_one(played, made, live=False, redo=True):
-    """Undoes one transaction on a copy of the pool and judges it; "refused" or "undone"."""
+def undo_one(played, made, pool, live=False):
+    """Undoes one transaction in this pool, judges it, redoes it and judges that; "refused" or "undone"."""
     case = played.case(made)
-    pool = played.pool.copy(f"undo-{made.number}.img")
     where = f"undo {made.number} ({made.script}), {'live' if live else 'outside'}"
-    try:
-        with _entered(pool, played.profile) if live else contextlib.nullcontext() as inside:
-            answer = _undo(pool, played.profile, inside, made.number)
-            expect.that(answer.status in (0, 3), f"{where}: {answer}")
-            if answer.status == 3:
-                _check_refusal(played, made, case, answer, pool)
-                return "refused"
-            expect.that(not case.refused(),
-                               f"{where}: undone, by the oracle {case.conflicts} {case.unmet}\n{answer}")
-            found = case.judge(played.reading(pool))
-            expect.that(not found, f"{where}: {_some(found)}")
-            _check_clean(played, pool, inside, where)
-            if redo:
-                again = _undo(pool, played.profile, inside, answer.result["transaction"])
-                expect.that(again.status == 0, f"{where}, then redone: {again}")
-                found = oracle.same(played.now, played.reading(pool), played.content)
-                expect.that(not found, f"{where}, then redone: {_some(found)}")
-    finally:
-        os.unlink(pool.image)
+    with session.inside(pool, played.profile) if live else contextlib.nullcontext() as inside:
+        answer = _undo(pool, played.profile, inside, made.number)
+        expect.that(answer.status in (0, 3), f"{where}: {answer}")
+        if answer.status == 3:
+            _check_refusal(played, made, case, answer, pool)
+            return "refused"
+        expect.that(not case.refused(), f"{where}: undone, by the oracle {case.conflicts} {case.unmet}\n{answer}")
+        found = case.judge(played.reading(pool))
+        expect.that(not found, f"{where}: {_some(found)}")
+        _check_clean(played, pool, inside, where)
+        again = _undo(pool, played.profile, inside, answer.result["transaction"])
+        expect.that(again.status == 0, f"{where}, then redone: {again}")
+        found = oracle.same(played.now, played.reading(pool), played.content)
+        expect.that(not found, f"{where}, then redone: {_some(found)}")
     return "undone"
 
 
-@contextlib.contextmanager
-def _entered(pool, profile):
-    with session.inside(pool, profile) as inside:
-        yield inside
-
-
 def _undo(pool, profile, inside, number):
-    if inside is None:
-        return pool.fp("--yes", "-p", profile, "undo", str(number))
-    # From outside, while somebody is inside: live as well.
+    """From outside; while somebody is inside it goes live."""
     answer = pool.fp("--yes", "-p", profile, "undo", str(number))
-    if answer.status == 0:
+    if inside and answer.status == 0:
         expect.equal(answer.result["mode"], "live")
     return answer
 

@@ -7,6 +7,7 @@ device 0/0 in the upper is no entry, a directory marked opaque hides the base's,
 The content of smaller files is kept by digest, for judges that look inside; of the base only what is in /etc and /var.
 """
 
+import bisect
 import os
 import stat
 
@@ -25,6 +26,7 @@ class Layers:
         for path, on_disk in tree.walk(base, excluded):
             self._take(self.base, groups, path, on_disk, path.startswith((b"/etc/", b"/var/")))
         self._link(self.base, groups)
+        self.sorted = sorted(self.base.entries)
 
     def _take(self, reading, groups, path, on_disk, keep=True):
         entry, info = tree.read_entry(on_disk)
@@ -53,13 +55,25 @@ class Layers:
             if not whiteout:
                 self._take(reading, groups, path, on_disk)
                 entries[path] = reading.entries[path]
-        reading.entries = {p: e for p, e in self.base.entries.items() if p not in over and not _below(p, hidden)}
-        below = {p for group in self.base.links for p in group if p in reading.entries}
+        reading.entries = dict(self.base.entries)
+        for path in hidden:
+            for below in self._below(path):
+                reading.entries.pop(below, None)
+        standing = {p for group in self.base.links for p in group if p in reading.entries and p not in over}
         reading.entries.update(entries)
+        for path in over - entries.keys():
+            reading.entries.pop(path, None)
         self._link(reading, groups)
-        standing = (group & below for group in self.base.links)
-        reading.links |= {frozenset(group) for group in standing if len(group) > 1}
+        groups = (group & standing for group in self.base.links)
+        reading.links |= {group for group in groups if len(group) > 1}
         return reading
+
+    def _below(self, path):
+        """Paths of the base below a directory."""
+        at = bisect.bisect_left(self.sorted, path + b"/")
+        while at < len(self.sorted) and self.sorted[at].startswith(path + b"/"):
+            yield self.sorted[at]
+            at += 1
 
     def content(self, entry):
         """The bytes of a small regular file of a reading."""
@@ -71,12 +85,3 @@ def _opaque(directory):
         return os.getxattr(directory, "trusted.overlay.opaque", follow_symlinks=False) == b"y"
     except OSError:
         return False
-
-
-def _below(path, hidden):
-    """Whether one of the directories above a path is hidden."""
-    while path != b"/":
-        path = os.path.dirname(path)
-        if path in hidden:
-            return True
-    return False

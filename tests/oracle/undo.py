@@ -6,6 +6,7 @@ what changed again since goes by what the file is, or is a conflict, and then no
 wrote during the transaction stays as it is now; the caller says which paths that are.
 """
 
+import os
 from dataclasses import dataclass, field
 
 from oracle import records, relations, tree
@@ -42,6 +43,7 @@ class Case:
         self.joined = {}
         for path in sorted(self.changed & self.since):
             self._join(path)
+        self._places()
         self._relations()
 
     def sides(self, path):
@@ -78,6 +80,23 @@ class Case:
             return next(s for s, e in zip(sides, (was, mine, wanted)) if (e and e.content) == whole)
         return CONFLICT if None in sides else records.merge_text(*sides)
 
+    def _places(self):
+        """What comes back needs its directory; a directory in which others put something cannot become a file."""
+        for path in sorted(self.changed - self.since):
+            was, _, wanted = self.sides(path)
+            if wanted is None:
+                continue
+            directory = self._expected(os.path.dirname(path))
+            if directory is None or directory.kind != "directory":
+                self.conflicts[path] = "its directory is gone"
+            if wanted.kind != "directory" and was is not None and was.kind == "directory":
+                if any(p.startswith(path + b"/") and p not in self.changed - self.since for p in self.now.entries):
+                    self.conflicts[path] = "a directory with more in it"
+
+    def _expected(self, path):
+        _, mine, wanted = self.sides(path)
+        return wanted if path in self.changed - self.since and path not in self.conflicts else mine
+
     def _relations(self):
         """What the packages that stay would miss, where dpkg's status comes from both sides."""
         self.unmet = set()
@@ -108,7 +127,10 @@ class Case:
             if got is None:
                 gone = not content and (mine is None or wanted is None)
                 return [] if gone else [Difference(path, "records", content, None)]
-            have = records.read(path, self._bytes(got))
+            try:
+                have = records.read(path, self._bytes(got))
+            except (IndexError, KeyError, ValueError) as error:
+                return [Difference(path, "form", None, repr(error))]
             if have != content:
                 return [Difference(path, "records", _only(content, have), _only(have, content))]
         elif (got and self._bytes(got)) != content:
@@ -178,7 +200,7 @@ def _differing(one, other):
 
 
 def _alike(one, other):
-    if one is None or other is None:
+    if one is other or one is None or other is None:
         return one is other
     return all(getattr(one, a) == getattr(other, a)
                for a in ("kind", "content", "target", "device", "owner", "mode", "xattrs"))

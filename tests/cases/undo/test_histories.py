@@ -1,20 +1,70 @@
-"""Random histories of real changes, each transaction undone on a copy and judged by the oracle."""
+"""Random histories of real changes: a transaction of each undone, judged by the oracle, and redone.
 
+A failure prints the seed and the steps. `FLIPPER_TEST_SEED=N` runs that one alone, `FLIPPER_TEST_STEPS=FILE` the steps
+of a file, one a line.
+"""
+
+import os
+import random
 import time
 
-from lib import history, played
+from lib import expect, history, played
+
+# Steps of a history of which every transaction is undone, and of one of which one is.
+LONG, SHORT = 30, 7
+# Histories that share a pool, each in a profile of its own.
+TOGETHER = 50
 
 
-def _one(t, seed, count, live):
-    seed, _ = history.chosen_seed(seed)
+def _every_one(t, seed, live):
     pool = t.pool("mini")
     begun = time.monotonic()
-    made = played.play(pool, seed, history.steps_of(seed, count), played.base_of(pool))
+    made = played.play(pool, seed, history.steps_of(seed, LONG), played.base_of(pool))
     middle = time.monotonic()
     outcomes = played.undo_each(made, live)
     t.note(f"seed {seed}: {len(outcomes)} transactions, {outcomes.count('refused')} refused; played in"
            f" {middle - begun:.0f} s, undone in {time.monotonic() - middle:.0f} s")
+    os.unlink(pool.image)
 
 
-def test_every_transaction_of_a_history_outside(t):
-    _one(t, 1, 30, live=False)
+def test_every_transaction_of_a_history_is_undone_outside(t):
+    for seed in history.seeds(range(1, 6) if t.long else [1]):
+        _every_one(t, seed, live=False)
+
+
+def test_every_transaction_of_a_history_is_undone_live(t):
+    for seed in history.seeds(range(11, 16) if t.long else [11]):
+        _every_one(t, seed, live=True)
+
+
+def _short(pool, seed, base):
+    """One history in a new profile, and one of its transactions undone; None when it has none."""
+    profile = f"history-{seed}"
+    pool.ok("create", profile)
+    made = played.play(pool, seed, history.steps_of(seed, SHORT), base, profile)
+    chance = random.Random(seed)
+    try:
+        outcome = made.made and played.undo_one(made, chance.choice(made.made), pool, live=chance.random() < 0.5)
+    except expect.Failure as failure:
+        raise expect.Failure(f"{failure}\n{history.shown(seed, made.steps)}") from None
+    pool.ok("--yes", "delete", profile)
+    return outcome or None
+
+
+def test_a_transaction_of_each_of_many_histories_is_undone(t):
+    """A thousand in the long tier."""
+    seeds = history.seeds(t.sample(range(1001, 2001), 8))
+    outcomes, wrong, begun, pool, base = [], [], time.monotonic(), None, None
+    for number, seed in enumerate(seeds):
+        if number % TOGETHER == 0:
+            if pool:
+                os.unlink(pool.image)
+            pool = t.pool("mini")
+            base = played.base_of(pool)
+        try:
+            outcomes.append(_short(pool, seed, base))
+        except expect.Failure as failure:
+            wrong.append(str(failure))
+    took = (time.monotonic() - begun) / len(seeds)
+    t.note(f"{len(seeds)} histories of {took:.1f} s: {outcomes.count('undone')} undone, {outcomes.count('refused')} refused")
+    expect.that(not wrong, f"{len(wrong)} of {len(seeds)} failed\n" + "\n".join(wrong[:5]))

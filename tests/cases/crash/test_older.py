@@ -1,0 +1,152 @@
+"""The undo of an older transaction beside later ones, cut or without space at its effects: the old tree, or the new one.
+
+What is new is the oracle's word, not the product's: see `oracle/undo.py`.
+"""
+
+import os
+
+from lib import crash, expect, played, pools, session
+from oracle import tree
+
+INSTALL = "apt-get -q -y install"
+STEPS = (
+    f"{INSTALL} fpt-acc-two fpt-line-c",
+    f"{INSTALL} fpt-conf=1 fpt-acc-one fpt-alt-a fpt-shlib-a fpt-line-a fpt-over-a",
+    "echo 10.0.0.1 mine >> /etc/hosts; useradd --no-create-home later; sed -i 's/line 30/mine/' /etc/fpt-lines",
+    f"{INSTALL} fpt-links fpt-line-b fpt-shlib-b",
+    "usermod -a -G fptgroup later; echo later:secret | chpasswd",
+)
+
+
+class Older:
+    """A pool in which the second of three transactions has something to be taken back from beside what came later."""
+
+    def __init__(self, t, pool=None):
+        self.pool = pool or t.pool("mini")
+        self.history = played.play(self.pool, "none", STEPS, played.base_of(self.pool))
+        expect.equal(len(self.history.made), 3, "transactions")
+        self.case = self.history.case(self.history.made[1])
+        expect.that(self.case.joined and not self.case.refused(), f"not a history to be undone: {self.case.conflicts}")
+        self.number = str(self.history.made[1].number)
+        self.args = ("--yes", "-p", "dev", "undo", self.number)
+        self.words = f"flipper-profile --json --yes undo {self.number}"
+
+    def side(self, pool, where):
+        """"old" or "new"; anything else fails."""
+        now = self.history.reading(pool)
+        old, new = tree.compare(self.history.now, now), self.case.judge(now)
+        expect.that(not old or not new, f"{where}: neither old ({_first(old)}) nor new ({_first(new)})")
+        return "new" if old else "old"
+
+    def recovered(self, pool, where):
+        """What recover outside makes of it, and that it is all done then."""
+        expect.status(pool.fp("recover"), 0)
+        side = self.side(pool, where)
+        expect.nothing(pool.ok("recover")["actions"], f"{where}: actions of a second recover")
+        expect.status(pool.fp("pool", "check"), 0)
+        states = {row["number"]: row["state"] for row in pool.history()}
+        expect.absent(list(states.values()), "open", f"{where}: states")
+        expect.equal(states[int(self.number)], "undone" if side == "new" else "done", f"{where}: {side}, and its row")
+        return side
+
+    def traced_inside(self, t):
+        """How many effects the live undo has."""
+        copy = self.pool.copy("traced.img")
+        with session.inside(copy) as inside:
+            inside.say(f"FLIPPER_FAULT_TRACE=/var/tmp/trace {self.words}")
+            total = len(inside.say("cat /var/tmp/trace").splitlines())
+            expect.equal(self.side(copy, "the whole live undo"), "new")
+        os.unlink(copy.image)
+        expect.that(total, "the live undo has no effects")
+        return total
+
+
+def _first(differences):
+    return f"{len(differences)} differences, first {differences[0]}" if differences else "nothing"
+
+
+def _each(t, older, numbers, count, one):
+    sides = []
+    for number in t.sample(numbers, count):
+        copy = older.pool.copy("crash.img")
+        sides.append(one(copy, number))
+        os.unlink(copy.image)
+    t.note(f"{len(numbers)} effects, {len(sides)} tried: {sides.count('old')} old, {sides.count('new')} new")
+    return sides
+
+
+def _effects_outside(older):
+    copy = older.pool.copy("traced.img")
+    numbers = [number for number, _, _ in crash.effects(copy, *older.args)]
+    expect.equal(older.side(copy, "the whole undo"), "new")
+    os.unlink(copy.image)
+    return numbers
+
+
+def test_a_staged_undo_killed_anywhere(t):
+    older = Older(t)
+
+    def one(copy, number):
+        copy.fp(*older.args, env={"FLIPPER_FAULT_AT": str(number)})
+        return older.recovered(copy, f"killed at effect {number}")
+    expect.contains(_each(t, older, _effects_outside(older), 3, one), "old")
+
+
+def test_a_staged_undo_without_space_anywhere(t):
+    older = Older(t)
+
+    def one(copy, number):
+        answer = copy.fp(*older.args, env={"FLIPPER_FAULT_AT": str(number), "FLIPPER_FAULT_ACTION": "enospc"})
+        where = f"no space at effect {number}: exit {answer.status}"
+        expect.that(answer.status in (0, 1, 4), f"{where}\n{answer}")
+        if answer.status == 1:
+            expect.equal(older.side(copy, f"{where} says that nothing changed"), "old")
+        return older.recovered(copy, where)
+    _each(t, older, _effects_outside(older), 3, one)
+
+
+def test_power_cut_during_a_staged_undo(t):
+    older = Older(t)
+    numbers = _effects_outside(older)
+    os.rename(older.pool.image, older.pool.image + ".whole")
+    sides = []
+    for number in t.sample(numbers, 2):
+        pools.copy_sparse(older.pool.image + ".whole", older.pool.image)
+        cut = crash.power_cut(older.pool, older.args, number, "cut.img")
+        os.unlink(older.pool.image)
+        sides.append(older.recovered(cut, f"power cut before effect {number}"))
+        os.unlink(cut.image)
+    t.note(f"{len(numbers)} effects, {len(sides)} cut: {sides.count('old')} old, {sides.count('new')} new")
+
+
+def test_a_live_undo_killed_anywhere_and_recovered_in_place(t):
+    older = Older(t)
+
+    def one(copy, number):
+        with session.inside(copy) as inside:
+            inside.say(f"FLIPPER_FAULT_AT={number} {older.words}")
+            expect.contains(inside.say("flipper-profile --json recover"), '"ok":true')
+            side = older.side(copy, f"live, killed at effect {number}")
+        expect.equal(older.recovered(copy, f"live, killed at effect {number}"), side)
+        return side
+    _each(t, older, range(1, older.traced_inside(t) + 1), 3, one)
+
+
+def test_a_live_undo_killed_anywhere_and_recovered_outside(t):
+    older = Older(t)
+
+    def one(copy, number):
+        with session.inside(copy) as inside:
+            inside.say(f"FLIPPER_FAULT_AT={number} {older.words}")
+        return older.recovered(copy, f"live, cut at effect {number}")
+    _each(t, older, range(1, older.traced_inside(t) + 1), 3, one)
+
+
+def test_a_live_undo_without_space_anywhere(t):
+    older = Older(t)
+
+    def one(copy, number):
+        with session.inside(copy) as inside:
+            inside.say(f"FLIPPER_FAULT_AT={number} FLIPPER_FAULT_ACTION=enospc {older.words}")
+        return older.recovered(copy, f"live, no space at effect {number}")
+    _each(t, older, range(1, older.traced_inside(t) + 1), 3, one)
