@@ -2,11 +2,12 @@
 
 use profile_db::ProfileFile;
 use profile_db::journal::{Counts, Transaction};
-use profile_sys::btrfs;
+use profile_db::model::Time;
 
 use crate::error::Result;
 use crate::pool::Pool;
 use crate::recover;
+use crate::retention::{self, Clock};
 use crate::session::Session;
 
 /// The standing of the pool and of one profile.
@@ -30,6 +31,12 @@ pub struct Status {
     pub total_bytes: u64,
     /// Bytes that can still be written.
     pub free_bytes: u64,
+    /// Bytes that the rules of the profiles want to stay free.
+    pub wanted_bytes: u64,
+    /// Whether there is less, or no room for metadata.
+    pub short: bool,
+    /// Transactions whose snapshots would go by the rules now, space being short or not.
+    pub prunable: usize,
 }
 
 /// Collects the standing of the pool and, when one is given, of a profile.
@@ -37,10 +44,11 @@ pub struct Status {
 /// # Errors
 ///
 /// The journal cannot be read.
-pub fn read(pool: &Pool, profile: Option<&ProfileFile>) -> Result<Status> {
+pub fn read(pool: &Pool, profile: Option<&ProfileFile>, now: Time) -> Result<Status> {
     let journal = pool.journal_read_only()?;
     let id = profile.map(|profile| &profile.id);
-    let usage = btrfs::usage(pool.layout().top())?;
+    let outlook = retention::outlook(pool, &journal, Clock::read(now))?;
+    let short = outlook.space.is_short(outlook.wanted);
     let last = match id {
         Some(id) => journal.newest(id, profile_db::journal::Newest::Any)?,
         None => None,
@@ -53,7 +61,10 @@ pub fn read(pool: &Pool, profile: Option<&ProfileFile>) -> Result<Status> {
         pending: recover::pending(&journal)?,
         last,
         counts: journal.counts(id)?,
-        total_bytes: usage.total,
-        free_bytes: usage.available,
+        total_bytes: outlook.space.total,
+        free_bytes: outlook.space.available,
+        wanted_bytes: outlook.wanted,
+        short,
+        prunable: outlook.by_rule.len() + outlook.for_space.len(),
     })
 }

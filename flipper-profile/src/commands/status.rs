@@ -1,12 +1,13 @@
 //! `status`: where a profile stands.
 
+use profile_db::model::Time;
 use profile_db::state::State;
 use profile_store::session::Mode;
 use profile_store::{in_use, status};
 
 use crate::commands::Outcome;
 use crate::context::{Context, Result};
-use crate::report::status::Status;
+use crate::report::status::{Space, Status};
 use crate::report::transaction::Transaction;
 
 /// Tells where the profile stands.
@@ -18,7 +19,7 @@ pub fn run(context: &Context) -> Result<Outcome> {
     let pool = context.pool()?;
     let profile = context.profile(&pool)?;
     context.catch_up(&pool, &profile);
-    let standing = status::read(&pool, Some(&profile))?;
+    let standing = status::read(&pool, Some(&profile), Time::now())?;
     let session = context
         .session(&pool)?
         .filter(|session| session.profile == profile.id);
@@ -55,6 +56,11 @@ pub fn run(context: &Context) -> Result<Outcome> {
         pending: standing.pending,
         size: standing.total_bytes,
         free: standing.free_bytes,
+        space: Space {
+            to_stay_free: standing.wanted_bytes,
+            short: standing.short,
+            old_snapshots: standing.prunable as u64,
+        },
     };
     Ok(report.into())
 }

@@ -9,7 +9,7 @@ use super::pool::{Checked, Collected, Created, Format, Info, Problem, Tool, Upgr
 use super::profile::{Done, Profile, Profiles, Row, Unreadable};
 use super::recover::{Action, Recovered};
 use super::retention::Pruned;
-use super::status::Status;
+use super::status::{Space, Status};
 use super::transaction::{Acknowledged, Package, Pinned, Shown, Transaction};
 use super::undo::{Item, Services, Undone};
 use crate::output::encode::JsonPath;
@@ -382,6 +382,11 @@ pub fn quiet_status() -> Status {
         pending: Vec::new(),
         size: 8 << 30,
         free: 13 << 29,
+        space: Space {
+            to_stay_free: (8 << 30) / 10,
+            short: false,
+            old_snapshots: 0,
+        },
     }
 }
 

@@ -36,6 +36,42 @@ pub struct Status {
     pub size: u64,
     /// Bytes that can still be written at least.
     pub free: u64,
+    /// Whether that is enough.
+    pub space: Space,
+}
+
+/// Whether enough of the pool is free.
+#[derive(Debug, Clone, Serialize)]
+pub struct Space {
+    /// Bytes that the `keep-free` settings want to stay free.
+    pub to_stay_free: u64,
+    /// Whether less is, or there is no room for metadata.
+    pub short: bool,
+    /// Transactions whose snapshots `pool gc` would delete by the settings of their profiles now.
+    pub old_snapshots: u64,
+}
+
+impl Space {
+    /// What is told when space is short: what should be free, and what helps.
+    fn lines(&self, style: &Style) -> String {
+        if !self.short {
+            return String::new();
+        }
+        let help = match self.old_snapshots {
+            0 => "no snapshot may go by its profile's settings: `flipper-profile pool gc` collects what was deleted, \
+                  `delete` and `base remove` make more of that, and `set NAME keep-newest=N` lets older snapshots go"
+                .to_owned(),
+            some => format!(
+                "{} may go: `flipper-profile pool gc` deletes the oldest until it is",
+                units::count(some, "old transaction's snapshots", "old transactions' snapshots")
+            ),
+        };
+        format!(
+            "{}: {} are to stay free\n  {help}\n",
+            style.paint("31", "space is short"),
+            units::size(self.to_stay_free)
+        )
+    }
 }
 
 impl Human for Status {
@@ -67,6 +103,7 @@ impl Human for Status {
                 ),
             ),
         ]);
+        text.push_str(&self.space.lines(style));
         let mut unacknowledged = false;
         for (title, colour, list) in [
             ("under way", "33", &self.open),
@@ -120,6 +157,25 @@ last     12  done  apt install nginx
 disk     6.5 GiB of 8.0 GiB free
 ";
         assert_eq!(samples::quiet_status().human(&Style::plain()), expected);
+    }
+
+    #[test]
+    fn short_space_is_told_with_what_helps() {
+        let mut status = samples::quiet_status();
+        status.space.short = true;
+        status.space.old_snapshots = 3;
+        let expected = "\
+space is short: 819.2 MiB are to stay free
+  3 old transactions' snapshots may go: `flipper-profile pool gc` deletes the oldest until it is
+";
+        let text = status.human(&Style::plain());
+        assert!(text.ends_with(expected), "{text}");
+        status.space.old_snapshots = 0;
+        let text = status.human(&Style::plain());
+        assert!(
+            text.contains("`set NAME keep-newest=N` lets older snapshots go\n"),
+            "{text}"
+        );
     }
 
     #[test]

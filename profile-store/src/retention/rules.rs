@@ -64,14 +64,16 @@ impl Default for Rules {
 }
 
 impl Free {
-    /// What is to stay free of `total` bytes.
+    /// What is to stay free of `total` bytes; never more than half, or a size that was set for a larger pool would
+    /// have every snapshot go at once.
     pub fn of(self, total: u64) -> u64 {
         let share = self.percent.map(|percent| total / 100 * u64::from(percent));
-        match (share, self.bytes) {
+        let wanted = match (share, self.bytes) {
             (Some(share), Some(bytes)) => share.min(bytes),
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => 0,
-        }
+        };
+        wanted.min(total / 2)
     }
 
     fn parse(value: &str) -> Result<Self, String> {
@@ -259,6 +261,7 @@ mod tests {
         assert_eq!(free("1%, 4G"), 1 << 30);
         assert_eq!(free("10%"), 10 << 30);
         assert_eq!(free("4096"), 4096);
+        assert_eq!(free("1T"), 50 << 30);
         assert_eq!(free("0%"), 0);
         assert_eq!(free("none"), 0);
         assert_eq!(FREE_DEFAULT.of(8 << 30), (8 << 30) / 100 * 10);
