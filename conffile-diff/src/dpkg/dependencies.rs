@@ -56,6 +56,35 @@ pub fn broken(status: &Status, bytes: &[u8]) -> BTreeSet<Broken> {
     found
 }
 
+/// Names of the packages which two states do not have alike and which a broken relation is about: it names them,
+/// or something that they provide.
+pub fn behind(broken: &Broken, states: [(&Status, &[u8]); 2]) -> BTreeSet<String> {
+    let asked: Relations = broken.relation.parse().unwrap_or_default();
+    let asked: BTreeSet<&str> = asked
+        .0
+        .iter()
+        .flatten()
+        .map(|one| one.name.as_str())
+        .collect();
+    let mut found = BTreeSet::new();
+    for (number, (status, bytes)) in states.into_iter().enumerate() {
+        let (others, other_bytes) = states[1 - number];
+        for package in status.packages() {
+            let same = others
+                .get(&package.name, &package.architecture)
+                .is_some_and(|other| other.stanza(other_bytes) == package.stanza(bytes));
+            let provides = relations(package, bytes, "Provides");
+            let mut names = provides.0.iter().flatten().map(|one| one.name.as_str());
+            if !same
+                && (asked.contains(package.name.as_str()) || names.any(|name| asked.contains(name)))
+            {
+                found.insert(package.name.clone());
+            }
+        }
+    }
+    found
+}
+
 /// A package that is there for others.
 struct Installed<'a> {
     package: &'a Package,
@@ -221,7 +250,7 @@ fn relations(package: &Package, bytes: &[u8], name: &str) -> Relations {
 mod tests {
     use super::*;
 
-    fn status(packages: &[&str]) -> Vec<String> {
+    fn text(packages: &[&str]) -> String {
         let text: String = packages
             .iter()
             .map(|package| {
@@ -234,14 +263,45 @@ mod tests {
                 format!("Package: {name}\nStatus: install ok installed\nVersion: {version}\n{architecture}{fields}\n\n")
             })
             .collect();
-        let text = format!(
+        format!(
             "Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n{text}"
-        );
+        )
+    }
+
+    fn status(packages: &[&str]) -> Vec<String> {
+        let text = text(packages);
         let parsed = Status::parse(text.as_bytes()).unwrap();
         broken(&parsed, text.as_bytes())
             .into_iter()
             .map(|broken| format!("{} {}: {}", broken.package, broken.field, broken.relation))
             .collect()
+    }
+
+    #[test]
+    fn behind_a_broken_relation_are_those_that_changed() {
+        let with = text(&[
+            "app 1\nDepends: lib (>= 1), mail",
+            "lib 1",
+            "exim 1\nProvides: mail",
+            "x 1",
+        ]);
+        let less = text(&["app 1\nDepends: lib (>= 1), mail"]);
+        let (one, two) = (
+            Status::parse(with.as_bytes()).unwrap(),
+            Status::parse(less.as_bytes()).unwrap(),
+        );
+        let states = [(&one, with.as_bytes()), (&two, less.as_bytes())];
+        let found: Vec<BTreeSet<String>> = broken(&two, less.as_bytes())
+            .iter()
+            .map(|broken| behind(broken, states))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                BTreeSet::from(["lib".to_owned()]),
+                BTreeSet::from(["exim".to_owned()])
+            ]
+        );
     }
 
     #[test]

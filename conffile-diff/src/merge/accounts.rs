@@ -8,7 +8,7 @@
 //!    the same files.
 
 use super::records::{self, Record, Records, Resolved, lines, told, without_end};
-use super::{Conflict, Error, Merged, Sides, Three, one_changed, united};
+use super::{Conflict, Error, Merged, Owner, Sides, Three, one_changed, united};
 use crate::dpkg::stanza::lossy;
 
 /// How one field of an entry is merged.
@@ -83,7 +83,8 @@ fn entries(sides: Sides<'_>, form: &Form) -> Result<Merged, Error> {
         // The password stays out of every message.
         None => told(format!("{} {}", form.what, lossy(key)), entry, |line| {
             without_password(form, line)
-        }),
+        })
+        .of(Owner::account(key)),
     });
     if let Some(id) = form.id {
         let owners = |line: &[u8]| field(line, id).map(<[u8]>::to_vec);
@@ -100,6 +101,7 @@ fn entries(sides: Sides<'_>, form: &Form) -> Result<Merged, Error> {
                     lossy(&id)
                 ),
                 other: format!("id {}", lossy(&id)),
+                whose: name(&comes).map(Owner::account),
             });
         }
         keep_whole(&mut merged, sides);
@@ -224,6 +226,7 @@ pub fn subordinate_ids(sides: Sides<'_>) -> Result<Merged, Error> {
     })?;
     let mut merged = records::merge(&three, |key, range| {
         told(format!("range {}", lossy(key)), range, lossy)
+            .of(Owner::account(name(key).unwrap_or_default()))
     });
     let overlap = |one: &[u8], two: &[u8]| match (range(one), range(two)) {
         (Some(one), Some(two)) => one.start < two.end && two.start < one.end,
@@ -240,6 +243,7 @@ pub fn subordinate_ids(sides: Sides<'_>) -> Result<Merged, Error> {
             what: format!("range {range}"),
             mine: format!("{} overlaps", lossy(without_end(&stands))),
             other: range,
+            whose: name(&comes).map(Owner::account),
         });
     }
     keep_whole(&mut merged, sides);

@@ -15,6 +15,7 @@ mod alternatives;
 mod kind;
 mod lines;
 mod records;
+mod settle;
 mod stanzas;
 mod text;
 
@@ -22,6 +23,7 @@ mod text;
 mod tests;
 
 pub use kind::{Kind, Maker, kind_of};
+pub use settle::{Owner, Settled, Side, settle};
 
 /// One thing as each side has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct Conflict {
     pub mine: String,
     /// What the other has.
     pub other: String,
+    /// Whose record it is, where that decides about records in other files as well.
+    pub whose: Option<Owner>,
 }
 
 /// What a merge comes to.

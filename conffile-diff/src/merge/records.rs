@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::{Conflict, Merged, Sides, Three, one_changed};
+use super::{Conflict, Merged, Owner, Sides, Three, one_changed};
 
 /// One record: what it is known by, and its bytes with the line end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +167,20 @@ pub fn conflict(what: String, sides: Sides<'_>, tell: impl Fn(&[u8]) -> String) 
         what,
         mine: side(sides.mine),
         other: side(sides.other),
+        whose: None,
+    }
+}
+
+impl Resolved {
+    /// A conflict about a record of this owner.
+    pub fn of(self, owner: Owner) -> Self {
+        match self {
+            Self::Conflict(conflict) => Self::Conflict(Conflict {
+                whose: Some(owner),
+                ..conflict
+            }),
+            content @ Self::Content(_) => content,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::records::{self, Record, Resolved, absent_when_empty, lines, told, without_end};
-use super::{Error, Merged, Sides, Three, one_changed, united};
+use super::{Error, Merged, Owner, Sides, Three, one_changed, united};
 use crate::dpkg::edit::set_field;
 use crate::dpkg::stanza::{field, lossy, stanzas};
 
@@ -41,7 +41,8 @@ pub fn status(sides: Sides<'_>) -> Result<Merged, Error> {
             format!("package {}", lossy(key)),
             package,
             version_and_status,
-        ),
+        )
+        .of(owner(package)),
     });
     Ok(absent_when_empty(merged, sides))
 }
@@ -82,6 +83,16 @@ fn with_selection(package: Sides<'_>) -> Option<Vec<u8>> {
     set_field(stanza.other, "Status", &format!("{} {}", now.0, wanted.1)).ok()
 }
 
+/// The package that a stanza is of.
+fn owner(package: Sides<'_>) -> Owner {
+    let sides = [package.mine, package.other, package.ancestor];
+    let name = sides
+        .into_iter()
+        .flatten()
+        .find_map(|stanza| field(stanza, "Package"));
+    Owner::package(name.unwrap_or_default())
+}
+
 fn version_and_status(stanza: &[u8]) -> String {
     let part = |name| field(stanza, name).map(lossy);
     let version =
@@ -107,7 +118,7 @@ pub fn extended_states(sides: Sides<'_>) -> Result<Merged, Error> {
         match one_changed(marks) {
             Some(mark) if mark == marks.mine => Resolved::Content(package.mine.map(<[u8]>::to_vec)),
             Some(_) => Resolved::Content(package.other.map(<[u8]>::to_vec)),
-            None => told(format!("mark of {}", lossy(key)), package, lossy),
+            None => told(format!("mark of {}", lossy(key)), package, lossy).of(owner(package)),
         }
     });
     Ok(absent_when_empty(merged, sides))

@@ -20,6 +20,7 @@ pub fn merge(sides: Sides<'_>) -> Merged {
                 what: "the whole file".to_owned(),
                 mine: size(mine),
                 other: size(other),
+                whose: None,
             }],
         },
     }
@@ -39,6 +40,7 @@ fn by_lines(ancestor: &[u8], mine: &[u8], other: &[u8]) -> Merged {
                     what: lines(region.ours_range()),
                     mine: count(region.ours_range().len()),
                     other: count(region.theirs_range().len()),
+                    whose: None,
                 });
                 false
             }
