@@ -424,6 +424,20 @@ pub struct Undo {
     /// They are listed first, and it is asked whether to go on.
     #[arg(long)]
     pub cascade: bool,
+    /// Leave everything that stands in the way as it is now
+    ///
+    /// A package that stands in the way stays whole, with what it needs.
+    #[arg(long, conflicts_with = "take_old")]
+    pub keep_mine: bool,
+    /// Bring everything that stands in the way back as it was before the transaction
+    ///
+    /// A package that stands in the way comes back whole. What is now stays in the snapshot that this undo
+    /// makes. A later package that would miss something is left to --cascade.
+    #[arg(long)]
+    pub take_old: bool,
+    /// Decide about one path or one package; "mine", "old", or a file whose content the path gets
+    #[arg(long, value_name = "PATH|PACKAGE=mine|old|FILE", value_parser = clap::builder::OsStringValueParser::new())]
+    pub resolve: Vec<OsString>,
     #[command(flatten)]
     pub running: Running,
 }

@@ -17,6 +17,7 @@ mod pool;
 mod recover;
 mod rename;
 mod reset;
+mod resolve;
 mod run;
 mod set;
 mod show;

@@ -1,12 +1,14 @@
 //! `undo` and `redo`: one transaction taken back.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
+use profile_db::ProfileFile;
 use profile_db::journal::{self, Transaction, TransactionKind};
 use profile_db::model::{Time, TransactionNumber};
 use profile_db::state::State;
 use profile_store::operation::PathText;
-use profile_store::undo::{self, Plan, Replayed, Request, Verb, Which, Wishes};
+use profile_store::undo::{self, Decisions, Plan, Replayed, Request, Verb, Which, Wishes};
 use profile_store::{Pool, profile};
 
 use crate::actor;
@@ -14,7 +16,10 @@ use crate::changes::json_path;
 use crate::cli::{Redo, Running, Undo};
 use crate::commands::Outcome;
 use crate::commands::history::number;
+use crate::commands::path::in_profile;
+use crate::commands::resolve;
 use crate::context::{Context, Result};
+use crate::failure::Failure;
 use crate::report::Human;
 use crate::report::undo::{Item, Services, Undone};
 
@@ -30,15 +35,25 @@ pub fn undo(arguments: &Undo, context: &Context) -> Result<Outcome> {
         (Some(span), _) if span.first == span.last => Which::Number(number(span.first)?),
         (Some(span), _) => Which::Range(number(span.first)?, number(span.last)?),
     };
+    let named = arguments.keep_mine || arguments.take_old || !arguments.resolve.is_empty();
+    if arguments.exact && arguments.to.is_some() && named {
+        return Err(Failure::usage(
+            "--to with --exact brings a snapshot back whole: there is nothing to decide about",
+        ));
+    }
     let request = Request {
         verb: Verb::Undo,
         which,
         wishes: Wishes {
             exact: arguments.exact,
             cascade: arguments.cascade,
+            decisions: Decisions::default(),
         },
     };
-    take_back(&request, arguments.check, &arguments.running, context)
+    let (check, running) = (arguments.check, &arguments.running);
+    take_back(request, check, running, context, |pool, profile| {
+        resolve::decisions(arguments, |path| in_profile(path, context, pool, profile))
+    })
 }
 
 /// Takes an undo back.
@@ -53,14 +68,18 @@ pub fn redo(arguments: &Redo, context: &Context) -> Result<Outcome> {
         which: named.map_or(Which::Newest, Which::Number),
         wishes: Wishes::default(),
     };
-    take_back(&request, arguments.check, &arguments.running, context)
+    let (check, running) = (arguments.check, &arguments.running);
+    take_back(request, check, running, context, |_, _| {
+        Ok(Decisions::default())
+    })
 }
 
 fn take_back(
-    request: &Request,
+    mut request: Request,
     check: bool,
     running: &Running,
     context: &Context,
+    decide: impl FnOnce(&Pool, &ProfileFile) -> Result<Decisions>,
 ) -> Result<Outcome> {
     let pool = context.pool()?;
     let deletion = match (request.verb, request.which) {
@@ -71,6 +90,7 @@ fn take_back(
         return bring_back(&pool, &deletion, check);
     }
     let profile = context.profile(&pool)?;
+    request.wishes.decisions = decide(&pool, &profile)?;
     context.catch_up(&pool, &profile);
     let journal = pool.journal()?;
     let mut progress = context.progress();
@@ -79,7 +99,7 @@ fn take_back(
         &pool,
         &journal,
         &profile,
-        request,
+        &request,
         Time::now(),
         progress.as_mut(),
     )?;
@@ -89,6 +109,13 @@ fn take_back(
     if running.no_restart {
         prepared.outlook.services.restart_nothing();
     }
+    if let Some(path) = not_of(&prepared.plan, &request.wishes.decisions) {
+        let (path, number) = (path.display().to_string(), prepared.plan.transaction.number);
+        prepared.cancel()?;
+        return Err(Failure::usage(format!(
+            "/{path} is nothing that transaction {number} changed"
+        )));
+    }
     let mut report = of_plan(&prepared.plan, request.verb);
     report.check = check;
     report.look(&prepared.outlook);
@@ -96,7 +123,7 @@ fn take_back(
         prepared.cancel()?;
         return Ok(report.into());
     }
-    if let Err(refused) = confirm_cascade(request, &prepared.plan, context) {
+    if let Err(refused) = confirm_cascade(&request, &prepared.plan, context) {
         prepared.cancel()?;
         return Err(refused);
     }
@@ -111,6 +138,20 @@ fn take_back(
     report.transaction = Some(applied.number.get());
     report.notes.extend(notes(&applied.replayed));
     Ok(report.into())
+}
+
+/// A path that was decided about and that the plan knows nothing of.
+fn not_of<'a>(plan: &Plan, decisions: &'a Decisions) -> Option<&'a Path> {
+    let known: HashSet<&Path> = (plan.restore.iter().map(|change| change.path.as_path()))
+        .chain(plan.kept.iter().chain(&plan.merged).map(PathBuf::as_path))
+        .chain(
+            plan.conflicts
+                .iter()
+                .map(|conflict| conflict.path.as_path()),
+        )
+        .collect();
+    let mut paths = decisions.paths.keys().map(PathBuf::as_path);
+    paths.find(|path| !known.contains(path))
 }
 
 /// Asks before transactions are taken back that nobody named.
@@ -165,6 +206,7 @@ fn bring_back(pool: &Pool, deletion: &Transaction, check: bool) -> Result<Outcom
         check,
         restored: 0,
         merged: Vec::new(),
+        kept: Vec::new(),
         meanwhile: Vec::new(),
         conflicts: Vec::new(),
         not_live: Vec::new(),
@@ -227,6 +269,11 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
         mode: Some(plan.method.as_str()),
         check: false,
         restored: plan.restored,
+        kept: plan
+            .kept
+            .iter()
+            .map(|path| item(path, Vec::new(), "stays as it is now".into()))
+            .collect(),
         merged: plan
             .merged
             .iter()

@@ -418,6 +418,7 @@ pub fn undone() -> Undone {
         check: false,
         restored: 120,
         merged: Vec::new(),
+        kept: Vec::new(),
         meanwhile: vec![item(b"/etc/mot\nd", "written by another program")],
         conflicts: Vec::new(),
         not_live: Vec::new(),

@@ -74,6 +74,8 @@ pub struct Undone {
     pub restored: u64,
     /// Those of them that changed since as well and have both changes.
     pub merged: Vec<Item>,
+    /// What of them stays as it is now because it was decided so.
+    pub kept: Vec<Item>,
     /// What changed meanwhile and is kept.
     pub meanwhile: Vec<Item>,
     /// What stands in the way.
@@ -216,6 +218,14 @@ impl Human for Undone {
                 if number == 1 { "gets" } else { "get" }
             )),
         }
+        match self.kept.len() as u64 {
+            0 => {}
+            _ if style.verbose => Self::list(&mut text, "as it is now", &self.kept, style),
+            number => text.push_str(&format!(
+                "{} left as now (-v lists them).\n",
+                units::count(number, "path is", "paths are"),
+            )),
+        }
         let kept = if self.check {
             "changed meanwhile, would be kept"
         } else {
@@ -243,17 +253,17 @@ impl Human for Undone {
                 self.undoes,
                 units::count(number, "conflict", "conflicts")
             );
-            let later: Option<i64> = self
-                .conflicts
-                .iter()
-                .flat_map(|item| item.transactions.iter().copied())
-                .max();
+            let later = self.conflicts.iter().any(|item| !item.transactions.is_empty());
             let failure = Failure::new(Exit::Decision, "conflicts", message);
             match later {
-                Some(later) => failure.hint(format!(
-                    "take the later transaction back first: `flipper-profile undo {later}`"
+                true => failure.hint(format!(
+                    "take what came later back as well with `flipper-profile undo {} --cascade`, leave it as it is \
+                     with --keep-mine, or decide by path with --resolve",
+                    self.undoes
                 )),
-                None => failure,
+                false => failure.hint(
+                    "leave it as it is with --keep-mine, replace it with --take-old, or decide by path with --resolve",
+                ),
             }
         })
     }
@@ -344,7 +354,10 @@ restart by hand: dbus.service
         assert_eq!(failure.message, "cannot undo transaction 12: 2 conflicts");
         assert_eq!(
             failure.hint.as_deref(),
-            Some("take the later transaction back first: `flipper-profile undo 13`")
+            Some(
+                "take what came later back as well with `flipper-profile undo 12 --cascade`, leave it as it is with \
+                 --keep-mine, or decide by path with --resolve"
+            )
         );
     }
 }

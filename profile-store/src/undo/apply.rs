@@ -324,7 +324,7 @@ fn stage_state(pool: &Pool, plan: &Plan, staged: &Path) -> Result<()> {
 pub(super) fn paths_of(restore: &[Change], joined: &[(PathBuf, Joined)]) -> Vec<PathBuf> {
     let joined = joined
         .iter()
-        .filter(|(_, joined)| *joined != Joined::Mine)
+        .filter(|(_, joined)| joined.is_written())
         .map(|(path, _)| path);
     let restored = restore.iter().map(|change| &change.path);
     let mut paths: Vec<PathBuf> = restored.chain(joined).cloned().collect();

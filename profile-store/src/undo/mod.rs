@@ -11,6 +11,7 @@
 
 mod apply;
 mod choose;
+mod decisions;
 mod derived;
 mod essential;
 mod facts;
@@ -26,11 +27,13 @@ mod services;
 mod several;
 mod sides;
 mod step;
+mod whole;
 mod world;
 
 pub use apply::{Applied, Task, apply, finish_replay};
 pub(crate) use apply::{drop_row, replay_again};
 pub use choose::{Which, choose};
+pub use decisions::{Decision, Decisions};
 pub use essential::Essential;
 pub use join::Joined;
 pub use outlook::Outlook;

@@ -40,18 +40,22 @@ pub(super) fn unmet(
         return Ok(Vec::new());
     };
     let present = world.present()?.read_limited(path, LONGEST_BYTES)?;
-    let broken = |bytes: &[u8]| -> Result<_> {
-        let status =
-            Status::parse(bytes).map_err(|error| unreadable(&Path::new("/").join(path), &error))?;
-        Ok(dependencies::broken(&status, bytes))
+    let present = present.unwrap_or_default();
+    let parse = |bytes: &[u8]| {
+        Status::parse(bytes).map_err(|error| unreadable(&Path::new("/").join(path), &error))
     };
-    let before = broken(&present.unwrap_or_default())?;
+    let (now, then) = (parse(&present)?, parse(merged)?);
+    let before = dependencies::broken(&now, &present);
+    let after = dependencies::broken(&then, merged);
     let mut conflicts = Vec::new();
-    for broken in broken(merged)?.difference(&before) {
+    for broken in after.difference(&before) {
         conflicts.push(Conflict {
             path: path.to_path_buf(),
             by: brought_by(journal, later, broken)?,
-            obstacle: Obstacle::Packages(broken.clone()),
+            obstacle: Obstacle::Packages {
+                broken: broken.clone(),
+                behind: dependencies::behind(broken, [(&now, &present), (&then, merged)]),
+            },
         });
     }
     Ok(conflicts)

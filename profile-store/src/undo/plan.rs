@@ -1,10 +1,10 @@
 //! The plan of an undo: which paths go back, which are left, what stands in the way. Plain data.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use conffile_diff::dpkg::dependencies::Broken;
-use conffile_diff::merge;
+use conffile_diff::merge::{self, Side};
 use profile_db::ProfileFile;
 use profile_db::journal::Transaction;
 use profile_db::model::TransactionNumber;
@@ -43,7 +43,12 @@ pub enum Obstacle {
     /// file is one of records or lines.
     ChangedSince(Vec<merge::Conflict>),
     /// A package that stays needs, or refuses, what the undo would bring about.
-    Packages(Broken),
+    Packages {
+        /// The relation that would not hold.
+        broken: Broken,
+        /// The packages of the transaction that it is about.
+        behind: BTreeSet<String>,
+    },
     /// The directory it belongs into is gone.
     DirectoryGone,
     /// It was no directory, is one now, and somebody else's entry stands in it.
@@ -61,7 +66,7 @@ impl Obstacle {
                 let list: Vec<String> = conflicts.iter().map(conflict_words).collect();
                 format!("changed again since: {}", list.join("; "))
             }
-            Self::Packages(broken) => format!(
+            Self::Packages { broken, .. } => format!(
                 "{} has \"{}: {}\", which would not hold",
                 broken.package, broken.field, broken.relation
             ),
@@ -116,6 +121,8 @@ pub struct Plan {
     pub merged: Vec<PathBuf>,
     /// Whether the linker's cache is made anew.
     pub linker_cache: bool,
+    /// Paths of the transaction that stay as they are because it was decided so.
+    pub kept: Vec<PathBuf>,
     /// Paths that are already as they were before.
     pub already: usize,
     /// What stands in the way; the undo is refused while there is any.
@@ -129,6 +136,7 @@ pub(super) struct Sorted {
     pub times: Vec<PathBuf>,
     pub meanwhile: Vec<Change>,
     pub joined: Vec<(PathBuf, Joined)>,
+    pub kept: Vec<PathBuf>,
     pub already: usize,
     pub conflicts: Vec<Conflict>,
 }
@@ -141,6 +149,10 @@ pub(super) trait Present {
     fn joined(&self, path: &Path) -> crate::Result<Joined>;
     /// Whether the path is a directory now.
     fn is_directory(&self, path: &Path) -> crate::Result<bool>;
+    /// Whether it was decided about the path itself or about records of it, so that it is joined in any case.
+    fn is_settled(&self, path: &Path) -> bool;
+    /// Which side was decided for about the path.
+    fn side(&self, path: &Path) -> Option<Side>;
 }
 
 /// Sorts the changes of a transaction: `attributed` says for each whether the packages made it,
@@ -173,12 +185,15 @@ pub(super) fn sort(
             continue;
         }
         let changed_since = later.is_some_and(|later| later.kind != ChangeKind::Times);
-        if !changed_since {
+        let settled = present.is_settled(&change.path);
+        if !changed_since && !settled {
             sorted.restore.push(change.clone());
-        } else if present.is_as_before(&change.path)? {
+        } else if !settled && present.is_as_before(&change.path)? {
             sorted.already += 1;
         } else {
             match present.joined(&change.path)? {
+                Joined::Kept => sorted.kept.push(change.path.clone()),
+                Joined::Other => sorted.restore.push(change.clone()),
                 Joined::Conflict(found) => {
                     let obstacle = Obstacle::ChangedSince(found);
                     sorted.conflicts.push(conflict(change, obstacle));
@@ -188,7 +203,7 @@ pub(super) fn sort(
         }
     }
     require_directories(&mut sorted, present)?;
-    require_empty(&mut sorted, since);
+    require_empty(&mut sorted, since, present);
     Ok(sorted)
 }
 
@@ -213,7 +228,7 @@ pub(super) fn mounted_on(mounts: &[Mount], restore: &[Change]) -> Vec<PathBuf> {
 }
 
 /// A directory can become a file or a symlink again only when nobody else's entry stands in it.
-fn require_empty(sorted: &mut Sorted, since: &Delta) {
+fn require_empty(sorted: &mut Sorted, since: &Delta, present: &dyn Present) {
     let replaced = |change: &Change| {
         change.new == Some(Kind::Directory) && change.old.is_some_and(|old| old != Kind::Directory)
     };
@@ -241,10 +256,15 @@ fn require_empty(sorted: &mut Sorted, since: &Delta) {
             !(replaced(change) && foreign.iter().any(below))
         });
     sorted.restore = kept;
-    let obstacles = blocked
-        .iter()
-        .map(|change| conflict(change, Obstacle::HoldsMore));
-    sorted.conflicts.extend(obstacles);
+    for change in blocked {
+        // That the entry of somebody else goes is nothing that could be decided here.
+        match present.side(&change.path) {
+            Some(Side::Mine) => sorted.kept.push(change.path),
+            _ => sorted
+                .conflicts
+                .push(conflict(&change, Obstacle::HoldsMore)),
+        }
+    }
 }
 
 /// Whether the time of a directory goes back although nothing else about it changed: entries that
@@ -264,7 +284,7 @@ fn conflict(change: &Change, obstacle: Obstacle) -> Conflict {
 
 /// A path can come back only into a directory that is there, or comes back with it.
 fn require_directories(sorted: &mut Sorted, present: &dyn Present) -> crate::Result<()> {
-    let coming: HashSet<PathBuf> = sorted
+    let mut coming: HashSet<PathBuf> = sorted
         .restore
         .iter()
         .filter(|change| change.old.is_some())
@@ -272,17 +292,48 @@ fn require_directories(sorted: &mut Sorted, present: &dyn Present) -> crate::Res
         .collect();
     let mut kept = Vec::with_capacity(sorted.restore.len());
     for change in std::mem::take(&mut sorted.restore) {
-        let parent = change.path.parent().unwrap_or(Path::new(""));
-        if change.old.is_some() && !coming.contains(parent) && !present.is_directory(parent)? {
-            sorted
+        let gone = match change.old {
+            Some(_) => missing_directories(&change.path, &coming, present)?,
+            None => Vec::new(),
+        };
+        match (gone.is_empty(), present.side(&change.path)) {
+            (true, _) => kept.push(change),
+            (false, None) => sorted
                 .conflicts
-                .push(conflict(&change, Obstacle::DirectoryGone));
-        } else {
-            kept.push(change);
+                .push(conflict(&change, Obstacle::DirectoryGone)),
+            (false, Some(Side::Mine)) => sorted.kept.push(change.path),
+            (false, Some(Side::Other)) => {
+                for path in gone {
+                    coming.insert(path.clone());
+                    kept.push(Change {
+                        path,
+                        kind: ChangeKind::Removed,
+                        old: Some(Kind::Directory),
+                        new: None,
+                    });
+                }
+                kept.push(change);
+            }
         }
     }
     sorted.restore = kept;
     Ok(())
+}
+
+/// The directories above a path that are neither there nor come back; the nearest first.
+fn missing_directories(
+    path: &Path,
+    coming: &HashSet<PathBuf>,
+    present: &dyn Present,
+) -> crate::Result<Vec<PathBuf>> {
+    let mut missing = Vec::new();
+    for directory in path.ancestors().skip(1) {
+        if coming.contains(directory) || present.is_directory(directory)? {
+            break;
+        }
+        missing.push(directory.to_path_buf());
+    }
+    Ok(missing)
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ struct World {
     as_before: HashSet<PathBuf>,
     gone: HashSet<PathBuf>,
     joined: HashMap<PathBuf, Joined>,
+    settled: HashSet<PathBuf>,
+    side: Option<Side>,
 }
 
 impl Present for World {
@@ -27,6 +29,14 @@ impl Present for World {
 
     fn is_directory(&self, path: &Path) -> crate::Result<bool> {
         Ok(!self.gone.contains(path))
+    }
+
+    fn is_settled(&self, path: &Path) -> bool {
+        self.settled.contains(path)
+    }
+
+    fn side(&self, _path: &Path) -> Option<Side> {
+        self.side
     }
 }
 
@@ -201,4 +211,56 @@ fn a_mount_is_in_the_way_of_what_goes_and_not_of_a_directory_that_stays() {
         mounted_on(&mounts, &restore),
         [PathBuf::from("/etc/edited"), PathBuf::from("/etc/new")]
     );
+}
+
+#[test]
+fn a_path_that_was_decided_about_stays_or_goes_back() {
+    let delta = delta(&[
+        ("etc/a", ChangeKind::Content),
+        ("etc/b", ChangeKind::Content),
+    ]);
+    let mut world = World::default();
+    world.joined.insert("etc/a".into(), Joined::Kept);
+    world.joined.insert("etc/b".into(), Joined::Other);
+    let sorted = sort(&delta, &[true, true], &delta, &world).unwrap();
+    assert_eq!(paths(&sorted.restore), ["etc/b"]);
+    assert_eq!(sorted.kept, [PathBuf::from("etc/a")]);
+    assert!(sorted.conflicts.is_empty());
+}
+
+#[test]
+fn records_that_were_decided_about_are_joined_though_nobody_changed_the_file_since() {
+    let delta = delta(&[("etc/shadow", ChangeKind::Content)]);
+    let mut world = World::default();
+    let content = Joined::Content(b"x".to_vec(), crate::undo::join::From::Mine);
+    world.joined.insert("etc/shadow".into(), content.clone());
+    world.settled.insert("etc/shadow".into());
+    let sorted = sort(&delta, &[true], &Delta::default(), &world).unwrap();
+    assert_eq!(sorted.joined, [(PathBuf::from("etc/shadow"), content)]);
+    assert!(sorted.restore.is_empty());
+}
+
+#[test]
+fn into_a_directory_that_is_gone_nothing_comes_or_the_directory_comes_too() {
+    let delta = delta(&[("etc/x/y/a", ChangeKind::Removed)]);
+    let mut world = World {
+        gone: ["etc/x/y".into(), "etc/x".into()].into(),
+        ..World::default()
+    };
+    let sorted = sort(&delta, &[true], &Delta::default(), &world).unwrap();
+    assert_eq!(sorted.conflicts[0].obstacle, Obstacle::DirectoryGone);
+    world.side = Some(Side::Mine);
+    let sorted = sort(&delta, &[true], &Delta::default(), &world).unwrap();
+    assert_eq!(
+        (
+            sorted.kept.len(),
+            sorted.restore.len(),
+            sorted.conflicts.len()
+        ),
+        (1, 0, 0)
+    );
+    world.side = Some(Side::Other);
+    let mut sorted = sort(&delta, &[true], &Delta::default(), &world).unwrap();
+    sorted.restore.sort_by(|a, b| a.path.cmp(&b.path));
+    assert_eq!(paths(&sorted.restore), ["etc/x", "etc/x/y", "etc/x/y/a"]);
 }

@@ -10,6 +10,7 @@ use profile_sys::btrfs;
 use profile_sys::mountinfo::Mount;
 
 use super::apply::makes_linker_cache;
+use super::decisions::Decisions;
 use super::join::Joined;
 use super::outlook::{self, Outlook};
 use super::plan::{self, Method, Plan, Sorted};
@@ -62,6 +63,8 @@ pub struct Wishes {
     pub exact: bool,
     /// Take the later transactions that stand in the way back as well.
     pub cascade: bool,
+    /// What was decided about what stands in the way.
+    pub decisions: Decisions,
 }
 
 /// Where the content that the paths get stands.
@@ -297,7 +300,7 @@ impl Planning<'_> {
             &state_paths::of(profile),
         )?;
         let untouched = matches!(self.standing, Standing::Free) && since.changes.is_empty();
-        if untouched {
+        if untouched && wishes.decisions == Decisions::default() {
             if let Some(restored) = whole(journal, transaction, wishes.exact)? {
                 let mut plan = self.plan_of(transaction.clone(), Sorted::default())?;
                 (plan.method, plan.restored) = (Method::Exchange, restored);
@@ -308,7 +311,7 @@ impl Planning<'_> {
         let sorted = self
             .reading
             .step(transaction, &sides, &now, &since, &later)?;
-        let all_of_it = untouched && sorted.meanwhile.is_empty();
+        let all_of_it = untouched && sorted.meanwhile.is_empty() && is_plain(&sorted);
         let mut plan = self.plan_of(transaction.clone(), sorted)?;
         if all_of_it {
             plan.method = Method::Exchange;
@@ -373,7 +376,7 @@ impl Planning<'_> {
         if sorted.conflicts.is_empty() {
             refuse_mounted(profile, &self.standing.mounts()?, &sorted.restore)?;
         }
-        let is_written = |(_, joined): &&(PathBuf, Joined)| *joined != Joined::Mine;
+        let is_written = |(_, joined): &&(PathBuf, Joined)| joined.is_written();
         let written = sorted.joined.iter().filter(is_written);
         Ok(Plan {
             transactions: vec![transaction.clone()],
@@ -389,6 +392,7 @@ impl Planning<'_> {
             restore: sorted.restore,
             times: sorted.times,
             meanwhile: sorted.meanwhile,
+            kept: sorted.kept,
             joined: sorted.joined,
             already: sorted.already,
             conflicts: sorted.conflicts,
@@ -444,4 +448,9 @@ fn whole(journal: &Journal, transaction: &Transaction, exact: bool) -> Result<Op
     Ok(summary
         .filter(|summary| exact || summary.meanwhile == Some(0))
         .map(|summary| summary.entries))
+}
+
+/// Whether everything goes back as it was: nothing of it was decided otherwise.
+fn is_plain(sorted: &Sorted) -> bool {
+    sorted.kept.is_empty() && sorted.joined.is_empty()
 }

@@ -209,6 +209,6 @@ impl Replay<'_> {
 
 /// overlayfs' own attributes never travel: `origin` would name an inode of another file, and a
 /// merged view hides them anyway (`ovl_is_private_xattr` of the kernel).
-fn is_overlay_note(name: &OsStr) -> bool {
+pub(super) fn is_overlay_note(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b"trusted.overlay.")
 }

@@ -136,6 +136,7 @@ impl Built {
     fn take(&mut self, step: Sorted) {
         self.sorted.already += step.already;
         self.sorted.joined.extend(step.joined);
+        self.sorted.kept.extend(step.kept);
         for change in step.meanwhile {
             if !self
                 .sorted

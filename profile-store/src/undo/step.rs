@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
+use conffile_diff::merge::{Owner, Settled, Side};
 use profile_db::ProfileFile;
 use profile_db::journal::{Filter, Journal, Transaction};
 use profile_db::model::TransactionNumber;
 use profile_db::state::State;
 
-use super::plan::{self, Sorted};
-use super::sides::{self, Sides};
-use super::world::World;
-use super::{Wishes, packages};
+use super::decisions::Decisions;
+use super::plan::{self, Obstacle, Sorted};
+use super::sides::{self, Made, Sides};
+use super::world::{Decided, World};
+use super::{Wishes, packages, whole};
 use crate::delta::Delta;
 use crate::error::{Error, Result};
 use crate::pool::Pool;
@@ -42,12 +44,60 @@ impl Reading<'_> {
             .map(|verdict| self.wishes.exact || verdict.is_attributed())
             .collect();
         let world = World::new(self.pool, sides, now);
-        let mut sorted = plan::sort(&made.delta, &attributed, since, &world)?;
-        if !sorted.conflicts.is_empty() {
-            self.name_culprits(later, &mut sorted.conflicts)?;
+        let decisions = &self.wishes.decisions;
+        let mut settled = Settled::default();
+        for (name, side) in &decisions.packages {
+            settled.add(Owner::Package(name.clone()), *side);
         }
-        let unmet = packages::unmet(&world, self.journal, later, &sorted.joined)?;
-        sorted.conflicts.extend(unmet);
+        // Each turn decides about at least one more package or account.
+        loop {
+            let mut sorted = self.sort(&made, &attributed, since, &world, &settled)?;
+            let unmet = packages::unmet(&world, self.journal, later, &sorted.joined)?;
+            if settle_more(&mut settled, decisions, &sorted.conflicts, &unmet) {
+                continue;
+            }
+            if !sorted.conflicts.is_empty() {
+                self.name_culprits(later, &mut sorted.conflicts)?;
+            }
+            sorted.conflicts.extend(unmet);
+            return Ok(sorted);
+        }
+    }
+
+    /// Sorts the changes by what is decided until now.
+    fn sort(
+        &self,
+        made: &Made,
+        attributed: &[bool],
+        since: &Delta,
+        world: &World<'_>,
+        settled: &Settled,
+    ) -> Result<Sorted> {
+        let decided = Decided {
+            world,
+            decisions: &self.wishes.decisions,
+            settled,
+        };
+        if *settled == Settled::default() {
+            return plan::sort(&made.delta, attributed, since, &decided);
+        }
+        let kept = whole::kept(&made.delta, &made.verdicts, settled);
+        let taken = whole::paths(&world.trees()?, settled)?;
+        let mut left = Vec::new();
+        let (delta, attributed) = whole::without(&made.delta, attributed, |number, change| {
+            if kept[number] {
+                left.push(change.path.clone());
+            }
+            kept[number] || taken.contains(&change.path)
+        });
+        let mut sorted = plan::sort(&delta, &attributed, since, &decided)?;
+        for path in &taken {
+            sorted.restore.extend(world.back(path)?);
+        }
+        sorted
+            .restore
+            .sort_by(|one, other| one.path.cmp(&other.path));
+        sorted.kept.extend(left);
         Ok(sorted)
     }
 
@@ -84,4 +134,36 @@ impl Reading<'_> {
         }
         Ok(())
     }
+}
+
+/// Takes up what is decided about packages and accounts that stand in the way; whether there was anything.
+fn settle_more(
+    settled: &mut Settled,
+    decisions: &Decisions,
+    conflicts: &[plan::Conflict],
+    unmet: &[plan::Conflict],
+) -> bool {
+    let mut more = false;
+    for conflict in conflicts.iter().chain(unmet) {
+        match &conflict.obstacle {
+            Obstacle::ChangedSince(records) => {
+                for record in records {
+                    if let Some((owner, side)) = decisions.owner(&conflict.path, record) {
+                        more |= settled.add(owner, side);
+                    }
+                }
+            }
+            // What a package that stays needs can stay with it; to take the package away would be another undo.
+            Obstacle::Packages { broken, behind } => {
+                let name = broken.package.split(':').next().unwrap_or_default();
+                if decisions.package(name) == Some(Side::Mine) {
+                    for name in behind {
+                        more |= settled.add(Owner::Package(name.clone()), Side::Mine);
+                    }
+                }
+            }
+            Obstacle::DirectoryGone | Obstacle::HoldsMore => {}
+        }
+    }
+    more
 }

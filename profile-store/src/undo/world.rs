@@ -1,14 +1,17 @@
 //! The merged trees that a plan asks about.
 
 use std::cell::OnceCell;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use conffile_diff::merge::{Settled, Side, kind_of};
 use profile_sys::tree::{Kind, Root};
 
+use super::decisions::Decisions;
 use super::join::{self, Joined, Trees};
 use super::plan::Present;
 use super::sides::Sides;
-use crate::delta;
+use crate::delta::{self, Change, ChangeKind};
 use crate::error::Result;
 use crate::pool::Pool;
 use crate::view::View;
@@ -48,42 +51,75 @@ impl<'a> World<'a> {
     pub(super) fn present(&self) -> Result<Root> {
         Ok(Root::open(self.view(&self.now)?.path())?)
     }
+
+    /// The three merged trees: before and after the transaction, and now.
+    pub(super) fn trees(&self) -> Result<[&Path; 3]> {
+        Ok([
+            self.view(&self.before)?.path(),
+            self.view(&self.after)?.path(),
+            self.view(&self.now)?.path(),
+        ])
+    }
+
+    /// What is to change at a path so that it is as before the transaction; `None` when it is.
+    pub(super) fn back(&self, path: &Path) -> Result<Option<Change>> {
+        let [before, _, now] = self.trees()?;
+        // By real directories only, as the replay goes: a symlink on the way leads to another path.
+        let (old, new) = (
+            Root::open(before)?.lstat(path)?,
+            Root::open(now)?.lstat(path)?,
+        );
+        let kind = match (&old, &new) {
+            (None, None) => None,
+            (Some(_), None) => Some(ChangeKind::Removed),
+            (None, Some(_)) => Some(ChangeKind::Added),
+            (Some(one), Some(other)) => delta::differs(before, now, path, one, other)?
+                .filter(|kind| *kind != ChangeKind::Times),
+        };
+        Ok(kind.map(|kind| Change {
+            path: path.to_path_buf(),
+            kind,
+            old: old.map(|meta| meta.kind),
+            new: new.map(|meta| meta.kind),
+        }))
+    }
 }
 
-impl Present for World<'_> {
+/// The world with what was decided.
+#[derive(Debug)]
+pub(super) struct Decided<'a> {
+    pub world: &'a World<'a>,
+    pub decisions: &'a Decisions,
+    pub settled: &'a Settled,
+}
+
+impl Present for Decided<'_> {
     fn joined(&self, path: &Path) -> Result<Joined> {
-        let root = |view: &View| Root::open(view.path());
-        let (ancestor, mine, other) = (
-            root(self.view(&self.after)?)?,
-            root(self.view(&self.now)?)?,
-            root(self.view(&self.before)?)?,
-        );
+        let [other, ancestor, mine] = self.world.trees()?.map(Root::open);
+        let (ancestor, mine, other) = (ancestor?, mine?, other?);
         let trees = Trees {
             ancestor: &ancestor,
             mine: &mine,
             other: &other,
         };
-        join::join(&trees, path)
+        join::join(&trees, path, self.decisions, self.settled)
     }
 
     fn is_as_before(&self, path: &Path) -> Result<bool> {
-        let (before, now) = (self.view(&self.before)?, self.view(&self.now)?);
-        // By real directories only, as the replay goes: a symlink on the way leads to another path.
-        let physical = |view: &View| Root::open(view.path())?.lstat(path);
-        match (physical(before)?, physical(now)?) {
-            (None, None) => Ok(true),
-            (Some(a), Some(b)) => {
-                let kind = delta::differs(before.path(), now.path(), path, &a, &b)?;
-                Ok(kind.is_none_or(|kind| kind == delta::ChangeKind::Times))
-            }
-            _ => Ok(false),
-        }
+        Ok(self.world.back(path)?.is_none())
     }
 
     fn is_directory(&self, path: &Path) -> Result<bool> {
-        let now = Root::open(self.view(&self.now)?.path())?;
-        Ok(now
-            .lstat(path)?
-            .is_some_and(|meta| meta.kind == Kind::Directory))
+        let meta = self.world.present()?.lstat(path)?;
+        Ok(meta.is_some_and(|meta| meta.kind == Kind::Directory))
+    }
+
+    fn is_settled(&self, path: &Path) -> bool {
+        let absolute = [b"/", path.as_os_str().as_bytes()].concat();
+        self.decisions.named(path).is_some() || self.settled.concerns(kind_of(&absolute))
+    }
+
+    fn side(&self, path: &Path) -> Option<Side> {
+        self.decisions.side(path)
     }
 }

@@ -1,5 +1,7 @@
 """Undo of an older transaction: later work stays, and what does not fit is told first."""
 
+import os
+
 from lib import command, expect, roundtrip, session
 from oracle import tree
 
@@ -165,3 +167,91 @@ def test_a_range_goes_live_as_well(t):
         expect.equal(inside.say("dpkg --audit; apt-get -qq check && echo content").strip(), "content")
     expect.equal([_installed(pool, name) for name in ("fpt-conf", "fpt-links", "fpt-user")], [False, False, True])
     expect.nothing(pool.ok("recover")["actions"], "actions of recover")
+
+
+def _conflicts(answer):
+    return {command.path_of(c) for c in answer.envelope["result"]["conflicts"]}
+
+
+def test_an_upgraded_package_stays_or_goes_back_as_decided(t):
+    pool = t.pool("mini")
+    number = _older(pool, "fpt-conf=1 fpt-links", "fpt-conf=2", "fpt-modes")
+    upgraded = pool.reading()
+    expect.status(pool.fp("--yes", "-p", "dev", "undo", number), 3)
+    result = roundtrip.undo_outside(pool, number, "--keep-mine")
+    expect.equal([_installed(pool, name) for name in ("fpt-conf", "fpt-links", "fpt-modes")], [True, False, True])
+    expect.contains([command.path_of(k) for k in result["kept"]], b"/etc/fpt/main.conf")
+    expect.equal(pool.run_ok("dev", "dpkg", "--verify", "fpt-conf").text, "")
+    roundtrip.clean(pool)
+    roundtrip.undo_outside(pool, str(result["transaction"]))
+    _alike(t, upgraded, pool.reading(), "after the redo")
+    roundtrip.undo_outside(pool, number, "--take-old")
+    expect.equal([_installed(pool, name) for name in ("fpt-conf", "fpt-links", "fpt-modes")], [False, False, True])
+    expect.equal(pool.run("dev", "test", "-e", "/etc/fpt/main.conf").status, 1)
+    roundtrip.clean(pool)
+
+
+def test_a_package_that_was_removed_since_goes_back_to_what_was_before(t):
+    pool = t.pool("mini")
+    expect.status(pool.install("fpt-conf=1"), 0)
+    number = _older(pool, "fpt-conf=2 fpt-links")
+    expect.status(pool.apt("remove", "fpt-conf"), 0)
+    expect.status(pool.fp("--yes", "-p", "dev", "undo", number), 3)
+    roundtrip.undo_outside(pool, number, "--resolve", "fpt-conf=old", "--take-old")
+    expect.equal(pool.run_ok("dev", "dpkg-query", "-W", "-f", "${Version} ${db:Status-Status}", "fpt-conf").text,
+                 "1 installed")
+    expect.that(not _installed(pool, "fpt-links"), "the rest of the transaction")
+    expect.equal(pool.run_ok("dev", "dpkg", "--verify", "fpt-conf").text, "")
+    roundtrip.clean(pool)
+
+
+def test_what_a_later_package_needs_can_stay(t):
+    pool = t.pool("mini")
+    number = _older(pool, "fpt-lib fpt-links", "fpt-app")
+    result = roundtrip.undo_outside(pool, number, "--resolve", "fpt-app=mine")
+    expect.equal([_installed(pool, name) for name in ("fpt-lib", "fpt-links", "fpt-app")], [True, False, True])
+    expect.equal(result["conflicts"], [])
+    roundtrip.clean(pool)
+    expect.equal(pool.run_ok("dev", "dpkg", "--verify", "fpt-lib", "fpt-app").text, "")
+
+
+def test_an_edited_file_is_decided_about_by_path(t):
+    pool = t.pool("mini")
+    for how, wanted in (("mine", "edited\n"), ("old", None), ("FILE", "given\n")):
+        expect.status(pool.install("fpt-conf=1"), 0)
+        number = str(pool.newest()["number"])
+        pool.shell("dev", "echo edited > /etc/fpt/main.conf")
+        answer = expect.status(pool.fp("--yes", "-p", "dev", "undo", number), 3)
+        expect.equal(_conflicts(answer), {b"/etc/fpt/main.conf"})
+        given = os.path.join(t.dir, "given")
+        with open(given, "w") as file:
+            file.write("given\n")
+        decision = f"/etc/fpt/main.conf={given if how == 'FILE' else how}"
+        before = pool.reading()
+        answer = pool.fp("-p", "dev", "undo", number, "--resolve", decision, "--check")
+        expect.equal(_conflicts(expect.status(answer, 0)), set())
+        roundtrip.equal(pool, before, "after --check")
+        roundtrip.undo_outside(pool, number, "--resolve", decision)
+        found = pool.run("dev", "cat", "/etc/fpt/main.conf")
+        expect.equal(found.text if found.status == 0 else None, wanted, how)
+        pool.shell("dev", "rm -rf /etc/fpt")
+    expect.status(pool.install("fpt-links"), 0)
+    for wrong in ("/etc/hostname=mine", "nothing", "/etc/x=/no/such/file", "fpt-links=/etc/passwd"):
+        expect.that(pool.fp("--yes", "-p", "dev", "undo", "--resolve", wrong).status in (1, 2), wrong)
+    expect.that(_installed(pool, "fpt-links"), "after wrong decisions")
+
+
+def test_an_account_that_changed_since_is_decided_about_in_all_its_files(t):
+    pool = t.pool("mini")
+    number = _older(pool, "fpt-user", "fpt-links")
+    pool.shell("dev", "usermod -c changed fptuser")
+    answer = expect.status(pool.fp("--yes", "-p", "dev", "undo", number), 3)
+    expect.equal(_conflicts(answer), {b"/etc/passwd"})
+    kept = roundtrip.undo_outside(pool, number, "--keep-mine")
+    pool.run_ok("dev", "sh", "-c", "getent passwd fptuser && getent shadow fptuser && getent group fptuser")
+    pool.run_ok("dev", "sh", "-c", "pwck -rq && grpck -r")
+    roundtrip.undo_outside(pool, str(kept["transaction"]))
+    roundtrip.undo_outside(pool, number, "--resolve", "/etc/passwd=old")
+    expect.status(pool.run("dev", "getent", "passwd", "fptuser"), 2)
+    pool.run_ok("dev", "sh", "-c", "pwck -rq && grpck -r")
+    roundtrip.clean(pool)
