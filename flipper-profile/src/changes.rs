@@ -1,15 +1,14 @@
 //! What a transaction changed, as `show` and `diff` tell it.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use conffile_diff::text::{Difference, LONGEST_BYTES, difference};
 use profile_db::ProfileFile;
 use profile_db::journal::{self, FileType, Journal, TransactionKind};
 use profile_db::model::TransactionNumber;
-use profile_store::delta::{self, ChangeKind, Delta};
-use profile_store::undo::{self, Sides};
-use profile_store::view::View;
+use profile_store::delta::{self, ChangeKind};
+use profile_store::undo;
 use profile_store::{Error, Pool, changes, profile, state_paths};
 use profile_sys::file;
 use profile_sys::tree::{Kind, Meta, Root};
@@ -113,58 +112,55 @@ pub fn with_text(
     times: Times,
 ) -> Result<Vec<Change>> {
     let sides = undo::sides(pool, row, "compared")?;
-    let delta = compare(pool, &sides)?;
+    let state = state_paths::of(&profile::read_file(&sides.post)?);
+    let (pre, post) = ((&*sides.pre, &*sides.base), (&*sides.post, &*sides.base));
+    let compared = delta::compared(pool, pre, post, &state)?;
+    let Some((old, new)) = compared.trees() else {
+        return Ok(Vec::new());
+    };
     let wanted = |change: &&delta::Change| {
         times.tell(change) && below.is_none_or(|path| change.path.starts_with(path))
     };
-    let old = View::read_only(pool, &sides.pre, &sides.base)?;
-    let new = View::read_only(pool, &sides.post, &sides.base)?;
     let labels = [&row.pre, &row.post].map(|name| name.clone().unwrap_or_default());
     let trees = Trees {
-        old: old.path(),
-        new: new.path(),
+        old: Root::open(old)?,
+        new: Root::open(new)?,
         labels,
         whole_files: below.is_some(),
     };
     let mut changes = Vec::new();
-    for change in delta.changes.iter().filter(wanted) {
+    for change in compared.delta.changes.iter().filter(wanted) {
         changes.push(trees.describe(change)?);
     }
-    old.close()?;
-    new.close()?;
+    // An open root would keep its tree from being unmounted.
+    drop(trees);
+    compared.close()?;
     Ok(changes)
 }
 
-fn compare(pool: &Pool, sides: &Sides) -> Result<Delta> {
-    let state = state_paths::of(&profile::read_file(&sides.post)?);
-    Ok(delta::between(
-        pool,
-        (&sides.pre, &sides.base),
-        (&sides.post, &sides.base),
-        &state,
-    )?)
-}
-
 /// The merged trees before and after.
-struct Trees<'a> {
-    old: &'a Path,
-    new: &'a Path,
+struct Trees {
+    old: Root,
+    new: Root,
     labels: [String; 2],
     whole_files: bool,
 }
 
-impl Trees<'_> {
+impl Trees {
     fn describe(&self, change: &delta::Change) -> Result<Change> {
-        let side = |root: &Path, kind: Option<Kind>| match kind {
-            Some(_) => Root::open(root)?.lstat(&change.path),
+        let side = |root: &Root, kind: Option<Kind>| match kind {
+            Some(_) => root.lstat(&change.path),
             None => Ok(None),
         };
-        let (before, after) = (side(self.old, change.old)?, side(self.new, change.new)?);
+        let (before, after) = (side(&self.old, change.old)?, side(&self.new, change.new)?);
         let mut told = of_delta(change, details(change, before.as_ref(), after.as_ref()));
         let link_kind = Some(Kind::Symlink);
         let both_links = change.old == link_kind && change.new == link_kind;
         if change.kind == ChangeKind::Content && both_links {
-            let (old, new) = (link(self.old, &change.path)?, link(self.new, &change.path)?);
+            let (old, new) = (
+                self.old.read_link(&change.path)?,
+                self.new.read_link(&change.path)?,
+            );
             told.details.push(format!(
                 "target {} -> {}",
                 old.to_string_lossy(),
@@ -178,8 +174,8 @@ impl Trees<'_> {
         };
         if content {
             let (old, new) = (
-                self.content(self.old, change, before.as_ref())?,
-                self.content(self.new, change, after.as_ref())?,
+                self.content(&self.old, change, before.as_ref())?,
+                self.content(&self.new, change, after.as_ref())?,
             );
             match self.difference(&change.path, old, new) {
                 Difference::Unified(bytes) => told.diff = Some(TextDiff::new(bytes)),
@@ -194,14 +190,14 @@ impl Trees<'_> {
     /// a file without bytes.
     fn content(
         &self,
-        root: &Path,
+        root: &Root,
         change: &delta::Change,
         meta: Option<&Meta>,
     ) -> Result<Option<Vec<u8>>> {
         match meta {
             Some(meta) if meta.kind == Kind::File && meta.size > LONGEST_BYTES as u64 => Ok(None),
             Some(meta) if meta.kind == Kind::File => {
-                Ok(Some(file::read(&root.join(&change.path))?))
+                Ok(Some(file::read(&root.path().join(&change.path))?))
             }
             _ => Ok(Some(Vec::new())),
         }
@@ -215,10 +211,6 @@ impl Trees<'_> {
             _ => Difference::Binary,
         }
     }
-}
-
-fn link(root: &Path, path: &Path) -> Result<PathBuf> {
-    Ok(file::read_link(&root.join(path))?)
 }
 
 fn sizes(old: Option<&Meta>, new: Option<&Meta>) -> String {

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 
 from bench import timing
-from lib import command, expect
+from lib import expect
 
 
 def _fill(pool, profile, megabytes):
@@ -54,32 +54,20 @@ def _multiply(journal, total):
     connection.close()
 
 
-def _cost(program, *args):
-    """(seconds, peak memory in KiB) of one call."""
-    def call():
-        child = command.start(program, *args, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        expect.equal(child.returncode, 0, "exit status")
-        peaks.append(usage.ru_maxrss)
-    peaks = []
-    return timing.seconds(call), peaks[0]
-
-
 def test_history_over_100000_transactions_is_instant_and_flat_in_memory(t):
     t.use_packaged_program()
     pool = t.pool("toy")
     pool.ok("clone", "dev", "copy")
     arguments = ("--pool", pool.image, "--json", "-p", "copy", "history")
-    few = [_cost(t.program(), *arguments) for _ in range(timing.rounds(t, 5))]
+    few = [timing.cost(t.program(), *arguments) for _ in range(timing.rounds(t, 5))]
     with pool.top() as top:
         _multiply(f"{top}/@flipper/journal.db", 100_000)
-    many = [_cost(t.program(), *arguments) for _ in range(timing.rounds(t, 5))]
+    many = [timing.cost(t.program(), *arguments) for _ in range(timing.rounds(t, 5))]
     timing.tell(t, "history", {"1 row": [s for s, _ in few], "100,000 rows": [s for s, _ in many]})
     peak_few, peak_many = min(p for _, p in few), min(p for _, p in many)
     t.note(f"peak memory {peak_few} KiB and {peak_many} KiB")
     middle = timing.medians({"few": [s for s, _ in few], "many": [s for s, _ in many]})
     timing.want(t, middle["many"] < 2 * middle["few"] + 0.02, f"{middle['many']:.3f} s against {middle['few']:.3f} s")
     expect.that(peak_many < 1.5 * peak_few, f"{peak_many} KiB against {peak_few} KiB")
-    all_rows = _cost(t.program(), *arguments, "--limit", "0")
+    all_rows = timing.cost(t.program(), *arguments, "--limit", "0")
     t.note(f"all 100,000 rows as JSON: {all_rows[0]:.2f} s, {all_rows[1]} KiB")

@@ -1,9 +1,11 @@
 """Medians of interleaved runs."""
 
+import os
 import statistics
+import subprocess
 import time
 
-from lib import expect
+from lib import command, expect
 
 
 def seconds(action):
@@ -11,6 +13,18 @@ def seconds(action):
     begun = time.monotonic()
     action()
     return time.monotonic() - begun
+
+
+def cost(program, *args):
+    """(seconds, peak memory in KiB) of one call of a program, whose output nobody reads."""
+    def call():
+        child = command.start(program, *args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        expect.equal(child.returncode, 0, f"exit status of {program} {args}")
+        peaks.append(usage.ru_maxrss)
+    peaks = []
+    return seconds(call), peaks[0]
 
 
 def interleaved(variants, rounds):

@@ -2,7 +2,7 @@
 
 import json
 
-from lib import expect
+from lib import command, expect
 from oracle import tree
 
 
@@ -28,12 +28,22 @@ def equal(pool, wanted, what, ignore=()):
     expect.nothing(tree.compare(wanted, pool.reading(), ignore), f"differences {what}")
 
 
+def told(pool, before, after):
+    """`diff` of the newest transaction names the paths that a walk of both trees finds."""
+    number = str(pool.newest()["number"])
+    said = {command.path_of(change) for change in pool.ok("-p", "dev", "diff", number)["changes"]}
+    walked = set(tree.changed_paths(before, after))
+    expect.nothing(sorted(walked - said), f"changed paths that diff {number} does not tell")
+    expect.nothing(sorted(said - walked), f"paths told by diff {number} that did not change")
+
+
 def outside(pool, change, redo=True):
     """change(pool) is one transaction; undone and redone while the profile is mounted nowhere."""
     before = pool.reading()
     change(pool)
     after = pool.reading()
     expect.that(tree.compare(before, after), "the transaction changed nothing")
+    told(pool, before, after)
     undo_outside(pool)
     equal(pool, before, "after undo")
     if redo:
@@ -48,7 +58,10 @@ def inside(pool, session, change):
     """The same in an entered profile, undone live; `change(session)` is one transaction."""
     before = pool.reading()
     change(session)
-    expect.that(tree.compare(before, pool.reading()), "the transaction changed nothing")
+    after = pool.reading()
+    expect.that(tree.compare(before, after), "the transaction changed nothing")
+    told(pool, before, after)
     undo_inside(session)
     equal(pool, before, "after the live undo")
+    told(pool, after, before)
     expect.equal(session.say("dpkg --audit"), "", "dpkg --audit")

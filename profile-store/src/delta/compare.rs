@@ -40,23 +40,30 @@ pub(super) fn compare(
     };
     for (path, touch) in &touched.paths {
         if let Some(relative) = in_upper(path) {
-            let whole = comparison.is_whole(relative, touch)?;
-            comparison.touched(relative, whole, Some(touch))?;
+            comparison.touched(relative, &Below::Said(touch))?;
         }
     }
     for renamed in &touched.renamed {
         for path in [&renamed.from, &renamed.to] {
             if let Some(relative) = in_upper(path) {
-                comparison.touched(relative, true, None)?;
+                comparison.touched(relative, &Below::All)?;
             }
         }
     }
     for path in &touched.only_times {
         if let Some(relative) = in_upper(path) {
-            comparison.touched(relative, false, None)?;
+            comparison.timed(relative)?;
         }
     }
     Ok(comparison.changes.into_values().collect())
+}
+
+/// What is known of everything below a path.
+enum Below<'a> {
+    /// It may differ, whatever the stream says.
+    All,
+    /// What the stream says of the path itself tells.
+    Said(&'a Touch),
 }
 
 struct Comparison<'a> {
@@ -93,24 +100,50 @@ impl Comparison<'_> {
         Ok(file::exists(&upper)? && tree::is_opaque(&upper)?)
     }
 
+    /// Whether the path was compared with a directory above it, or is not compared at all.
+    fn is_done(&self, relative: &Path) -> bool {
+        relative.ancestors().any(|above| self.whole.contains(above))
+            || state_paths::covers(self.state, relative)
+    }
+
     /// Compares a path that the stream names.
-    fn touched(&mut self, relative: &Path, whole: bool, touch: Option<&Touch>) -> Result<()> {
-        if relative.ancestors().any(|above| self.whole.contains(above)) {
+    fn touched(&mut self, relative: &Path, below: &Below<'_>) -> Result<()> {
+        if self.is_done(relative) {
             return Ok(());
         }
-        let came = touch.and_then(|touch| self.came(relative, touch));
+        let came = match below {
+            Below::All => None,
+            Below::Said(touch) => self.came(relative, touch),
+        };
         match came {
-            Some(kind) if !state_paths::covers(self.state, relative) => {
+            Some(kind) => {
                 self.add(relative, ChangeKind::Added, None, Some(kind));
                 Ok(())
             }
-            Some(_) => Ok(()),
-            None => self.compare(relative, whole),
+            None => self.compare(relative, below),
         }
     }
 
-    /// Compares one path; with `whole`, also all that is below a directory.
-    fn compare(&mut self, relative: &Path, whole: bool) -> Result<()> {
+    /// Compares a path where the stream sets the times of the inode that was there before, and nothing else.
+    fn timed(&mut self, relative: &Path) -> Result<()> {
+        if self.is_done(relative) || self.changes.contains_key(relative) {
+            return Ok(());
+        }
+        let metas = (
+            lstat(self.old.merged, relative)?,
+            lstat(self.new.merged, relative)?,
+        );
+        // A whiteout's times are nobody's.
+        if let (Some(old), Some(new)) = metas {
+            if old.mtime_ns != new.mtime_ns {
+                self.add(relative, ChangeKind::Times, Some(old.kind), Some(new.kind));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares one path, and what is below a directory as far as `below` does not rule it out.
+    fn compare(&mut self, relative: &Path, below: &Below<'_>) -> Result<()> {
         if state_paths::covers(self.state, relative) {
             return Ok(());
         }
@@ -118,19 +151,21 @@ impl Comparison<'_> {
         let old = lstat_below(self.old.merged, relative, missing_old)?;
         let new = lstat_below(self.new.merged, relative, missing_new)?;
         let (in_old, in_new) = (is_directory(old.as_ref()), is_directory(new.as_ref()));
-        let below = match (in_old, in_new) {
-            (false, false) => false,
-            (true, true) => whole,
+        // Asked only where there is a directory: most of what changes is none.
+        let below = match (in_old, in_new, below) {
+            (false, false, _) => false,
+            (_, _, Below::All) => true,
+            (true, true, Below::Said(touch)) => self.is_whole(relative, touch)?,
             // One side has a tree that the other lacks. What the upper had or has of it is named
             // in the stream; what the base has below it is not.
-            _ => whole || self.base_has_directory(relative)?,
+            (_, _, Below::Said(_)) => self.base_has_directory(relative)?,
         };
         if old.is_some() || new.is_some() {
             self.note(relative, old, new)?;
         }
         if below {
             for name in self.names(relative, in_old, in_new)? {
-                self.compare(&relative.join(name), true)?;
+                self.compare(&relative.join(name), &Below::All)?;
             }
             self.whole.insert(relative.to_path_buf());
         }
@@ -138,12 +173,8 @@ impl Comparison<'_> {
     }
 
     fn base_has_directory(&self, relative: &Path) -> Result<bool> {
-        for base in [self.old.base, self.new.base] {
-            if is_directory(lstat(base, relative)?.as_ref()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let has = |base| -> Result<bool> { Ok(is_directory(lstat(base, relative)?.as_ref())) };
+        Ok(has(self.old.base)? || (self.new.base != self.old.base && has(self.new.base)?))
     }
 
     fn names(&self, relative: &Path, old: bool, new: bool) -> Result<Vec<std::ffi::OsString>> {
@@ -255,7 +286,7 @@ pub fn differs(
     }
     let (old, new) = (join(old, relative), join(new, relative));
     let content = match a.kind {
-        Kind::File => a.size != b.size || !same_bytes(&old, &new)?,
+        Kind::File => a.size != b.size || !same_bytes(&old, &new, a.size)?,
         Kind::Symlink => file::read_link(&old)? != file::read_link(&new)?,
         Kind::CharDevice | Kind::BlockDevice => a.rdev != b.rdev,
         Kind::Directory | Kind::Fifo | Kind::Socket => false,
@@ -289,7 +320,8 @@ fn xattrs(path: &Path) -> Result<Vec<(std::ffi::OsString, Vec<u8>)>> {
     Ok(found)
 }
 
-fn same_bytes(old: &Path, new: &Path) -> Result<bool> {
+/// Whether two files, both of `size` bytes, hold the same.
+fn same_bytes(old: &Path, new: &Path, size: u64) -> Result<bool> {
     let open = |path: &Path| {
         File::open(path).map_err(|source| profile_sys::Error::Io {
             verb: "open",
@@ -298,8 +330,11 @@ fn same_bytes(old: &Path, new: &Path) -> Result<bool> {
         })
     };
     let (mut a, mut b) = (open(old)?, open(new)?);
-    let (mut left, mut right) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
-    loop {
+    // No longer than the files: most are small, and clearing a long one costs more than reading them.
+    let room = usize::try_from(size).map_or(BUFFER_BYTES, |size| size.min(BUFFER_BYTES));
+    let (mut left, mut right) = (vec![0; room], vec![0; room]);
+    let mut remaining = size;
+    while remaining > 0 {
         let (count, other) = (
             fill(&mut a, &mut left, old)?,
             fill(&mut b, &mut right, new)?,
@@ -308,9 +343,11 @@ fn same_bytes(old: &Path, new: &Path) -> Result<bool> {
             return Ok(false);
         }
         if count == 0 {
-            return Ok(true);
+            break;
         }
+        remaining = remaining.saturating_sub(count as u64);
     }
+    Ok(true)
 }
 
 /// Reads until the buffer is full or the file ends.

@@ -124,6 +124,36 @@ pub struct Side<'a> {
     pub merged: &'a Path,
 }
 
+/// A delta with the merged trees that it was read from, which stay mounted for whoever looks closer.
+#[derive(Debug)]
+pub struct Compared {
+    /// What changed.
+    pub delta: Delta,
+    /// Before and after; none where the uppers do not differ and nothing had to be mounted.
+    views: Option<(View, View)>,
+}
+
+impl Compared {
+    /// Roots of the merged trees before and after; none where nothing changed.
+    pub fn trees(&self) -> Option<(&Path, &Path)> {
+        let (old, new) = self.views.as_ref()?;
+        Some((old.path(), new.path()))
+    }
+
+    /// Unmounts the trees.
+    ///
+    /// # Errors
+    ///
+    /// Something still has a file of one of them open.
+    pub fn close(self) -> Result<Delta> {
+        if let Some((old, new)) = self.views {
+            old.close()?;
+            new.close()?;
+        }
+        Ok(self.delta)
+    }
+}
+
 /// What changed in the merged tree from the snapshot `older` to the snapshot `newer` of one profile,
 /// both read-only, over the bases they pin; `state` is left out.
 ///
@@ -136,29 +166,44 @@ pub fn between(
     newer: (&Path, &Path),
     state: &[StatePath],
 ) -> Result<Delta> {
+    compared(pool, older, newer, state)?.close()
+}
+
+/// As [`between`], with the trees still mounted.
+///
+/// # Errors
+///
+/// As [`between`].
+pub fn compared(
+    pool: &Pool,
+    older: (&Path, &Path),
+    newer: (&Path, &Path),
+    state: &[StatePath],
+) -> Result<Compared> {
     let touched = touched_between(older.0, newer.0)?;
     if touched.is_nothing() {
-        return Ok(Delta::default());
+        return Ok(Compared {
+            delta: Delta::default(),
+            views: None,
+        });
     }
     let old = View::read_only(pool, older.0, older.1)?;
     let new = View::read_only(pool, newer.0, newer.1)?;
+    let side = |(profile, base), merged| Side {
+        profile,
+        base,
+        merged,
+    };
     let delta = of_touched(
         &touched,
-        &Side {
-            profile: older.0,
-            base: older.1,
-            merged: old.path(),
-        },
-        &Side {
-            profile: newer.0,
-            base: newer.1,
-            merged: new.path(),
-        },
+        &side(older, old.path()),
+        &side(newer, new.path()),
         state,
     )?;
-    old.close()?;
-    new.close()?;
-    Ok(delta)
+    Ok(Compared {
+        delta,
+        views: Some((old, new)),
+    })
 }
 
 /// As [`between`], for merged trees that are mounted already, and with what the stream said.

@@ -7,12 +7,11 @@ use profile_db::journal::{Journal, Transaction, TransactionKind};
 use profile_sys::file;
 
 use super::facts;
-use crate::delta::{self, Delta, Side};
+use crate::delta::{self, Delta};
 use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::profile;
 use crate::state_paths;
-use crate::view::View;
 
 /// The snapshots before and after one transaction.
 #[derive(Debug)]
@@ -90,30 +89,19 @@ pub fn made(
     sides: &Sides,
 ) -> Result<Made> {
     let state = state_paths::of(&profile::read_file(&sides.post)?);
-    let touched = delta::touched_between(&sides.pre, &sides.post)?;
-    if touched.is_nothing() {
+    let (pre, post) = ((&*sides.pre, &*sides.base), (&*sides.post, &*sides.base));
+    let compared = delta::compared(pool, pre, post, &state)?;
+    let Some((old, new)) = compared.trees() else {
         return Ok(Made {
             delta: Delta::default(),
             verdicts: Vec::new(),
         });
-    }
-    let old = View::read_only(pool, &sides.pre, &sides.base)?;
-    let new = View::read_only(pool, &sides.post, &sides.base)?;
-    let before = Side {
-        profile: &sides.pre,
-        base: &sides.base,
-        merged: old.path(),
     };
-    let after = Side {
-        profile: &sides.post,
-        base: &sides.base,
-        merged: new.path(),
-    };
-    let delta = delta::of_touched(&touched, &before, &after, &state)?;
+    let delta = &compared.delta;
     let verdicts = match transaction.kind {
         TransactionKind::Apt | TransactionKind::Dpkg => {
             let packages = journal.packages(transaction.number)?;
-            facts::judge(&packages, old.path(), new.path(), &delta)?
+            facts::judge(&packages, old, new, delta)?
         }
         // Our own changes hold the pool's lock and dpkg's from the first path to the last: whatever
         // differs is theirs.
@@ -122,7 +110,8 @@ pub fn made(
             delta.changes.len()
         ],
     };
-    old.close()?;
-    new.close()?;
-    Ok(Made { delta, verdicts })
+    Ok(Made {
+        delta: compared.close()?,
+        verdicts,
+    })
 }
