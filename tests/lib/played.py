@@ -180,7 +180,8 @@ def undo_one(played, made, pool, live=False):
         expect.that(not case.refused(), f"{where}: undone, by the oracle {case.conflicts} {case.unmet}\n{answer}")
         found = case.judge(played.reading(pool))
         expect.that(not found, f"{where}: {_some(found)}")
-        _check_clean(played, pool, inside, where)
+        if not case.half_done():
+            _check_clean(played, pool, inside, where)
         again = _undo(pool, played.profile, inside, answer.result["transaction"])
         expect.that(again.status == 0, f"{where}, then redone: {again}")
         found = oracle.same(played.now, played.reading(pool), played.content)

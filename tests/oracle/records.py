@@ -137,6 +137,15 @@ def alternative(content):
     return found
 
 
+def _used(mine, merged):
+    """Without slaves that the last choice left, and nothing without a choice."""
+    def slaves(found):
+        return {name for key, value in found.items() if key[0] == "choice" for name, _ in value[1]}
+    lost = slaves(mine) - slaves(merged)
+    choices = any(key[0] == "choice" for key in merged)
+    return {k: v for k, v in merged.items() if not (k[0] == "slave" and k[1] in lost)} if choices else {}
+
+
 def _parser(path):
     if path == b"/var/lib/dpkg/status":
         return status, _hold
@@ -148,7 +157,7 @@ def _parser(path):
         return overrides, None
     if path in SHELLS or path in SUBORDINATE or _child(path, b"/var/lib/dpkg/triggers"):
         return lines, None
-    if _child(path, b"/var/lib/dpkg/alternatives"):
+    if is_alternative(path):
         return alternative, None
     if path in accounts.FORMS:
         kinds, _ = accounts.FORMS[path]
@@ -158,6 +167,10 @@ def _parser(path):
 
 def _child(path, directory):
     return os.path.dirname(path) == directory
+
+
+def is_alternative(path):
+    return _child(path, b"/var/lib/dpkg/alternatives")
 
 
 def is_known(path):
@@ -171,6 +184,10 @@ def merge(path, was, mine, wanted):
         return (mine & wanted) | (mine - was) | (wanted - was)
     parse, within = _parser(path)
     sides = [parse(side) for side in (was, mine, wanted)]
+    if parse is alternative:
+        # A side that does not know the name says nothing about how it is linked.
+        head = {key: value for key, value in sides[0].items() if key[0] != "choice"}
+        sides = [side or dict(head) for side in sides]
     merged = each(*sides, within)
     if merged is CONFLICT:
         return CONFLICT
@@ -179,8 +196,8 @@ def merge(path, was, mine, wanted):
             return CONFLICT
     if path in SUBORDINATE and accounts.ranges_clash(sides[1], merged):
         return CONFLICT
-    if parse is alternative and not any(key[0] == "choice" for key in merged):
-        return {}
+    if parse is alternative:
+        return _used(sides[1], merged)
     return question_words(merged) if parse is questions else merged
 
 

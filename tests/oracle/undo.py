@@ -104,6 +104,12 @@ class Case:
             now = records.status(self._bytes(self.now.entries[STATUS]))
             self.unmet = relations.broken(self.joined[STATUS][0]) - relations.broken(now)
 
+    def half_done(self):
+        """Whether a package was not whole before the transaction: dpkg says so again when that state is back."""
+        states = (dict(f).get(b"Status", b"").split(b" ")[-1] for f in
+                  records.status(self._bytes(self.before.entries[STATUS])).values())
+        return any(state not in (b"installed", b"config-files", b"not-installed") for state in states)
+
     def refused(self):
         return bool(self.conflicts or self.unmet)
 
@@ -125,7 +131,8 @@ class Case:
         if records.is_known(path):
             mine, wanted = self.now.entries.get(path), self.before.entries.get(path)
             if got is None:
-                gone = not content and (mine is None or wanted is None)
+                # A name without a choice has no file.
+                gone = not content and (None in (mine, wanted) or records.is_alternative(path))
                 return [] if gone else [Difference(path, "records", content, None)]
             try:
                 have = records.read(path, self._bytes(got))

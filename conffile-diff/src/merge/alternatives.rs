@@ -29,15 +29,19 @@ struct Alternative {
 
 /// Merges status and links as values, slaves and choices by name.
 ///
+/// A side that does not know the name at all says nothing about how it is linked: a name that did not exist before
+/// stays whole for the choices that came later.
+///
 /// # Errors
 ///
 /// A side is cut short.
 pub fn merge(sides: Sides<'_>) -> Result<Merged, Error> {
-    let three =
-        sides.try_map(|content| content.map_or_else(|| Ok(Alternative::default()), parse))?;
+    let parsed = sides.try_map(|content| content.map(parse).transpose())?;
+    let three = parsed.as_ref().map(Option::as_ref);
+    let heads = three.map(|side| side.or(three.ancestor));
     let mut conflicts = Vec::new();
-    let mut value = |what: String, of: &dyn Fn(&Alternative) -> Option<Text>| -> Option<Text> {
-        let values = three.as_ref().map(of);
+    let mut value = |what: String, of: Three<Option<&Alternative>>, part: &Part<'_>| {
+        let values = of.map(|side| side.and_then(part));
         let sides = values.as_ref().map(Option::as_deref);
         match one_changed(sides) {
             Some(value) => value.map(<[u8]>::to_vec),
@@ -49,38 +53,46 @@ pub fn merge(sides: Sides<'_>) -> Result<Merged, Error> {
     };
     let present = |text: &Text| (!text.is_empty()).then(|| text.clone());
     let mut merged = Alternative {
-        status: value("mode".to_owned(), &|side| present(&side.status)).unwrap_or_default(),
-        link: value("link".to_owned(), &|side| present(&side.link)).unwrap_or_default(),
+        status: value("mode".to_owned(), heads, &|side| present(&side.status)).unwrap_or_default(),
+        link: value("link".to_owned(), heads, &|side| present(&side.link)).unwrap_or_default(),
         ..Alternative::default()
     };
-    for name in names(&three, |side| side.slaves.keys()) {
-        let link = value(format!("link {}", lossy(&name)), &|side| {
-            side.slaves.get(&name).cloned()
-        });
-        merged.slaves.extend(link.map(|link| (name, link)));
-    }
-    for path in names(&three, |side| side.choices.keys()) {
-        let written = value(format!("choice {}", lossy(&path)), &|side| {
-            side.choices.get(&path).map(Choice::words)
-        });
-        let choice = [&three.mine, &three.other, &three.ancestor]
+    for path in names(three, |side| side.choices.keys()) {
+        let words = |side: &Alternative| side.choices.get(&path).map(Choice::words);
+        let written = value(format!("choice {}", lossy(&path)), three, &words);
+        let choice = [three.mine, three.other, three.ancestor]
             .into_iter()
-            .filter_map(|side| side.choices.get(&path))
+            .filter_map(|side| side?.choices.get(&path))
             .find(|choice| Some(choice.words()) == written);
         merged
             .choices
             .extend(choice.map(|choice| (path, choice.clone())));
     }
-    // update-alternatives deletes the file of a name that has no choice left.
+    for name in names(three, |side| side.slaves.keys()) {
+        let link = value(format!("link {}", lossy(&name)), heads, &|side| {
+            side.slaves.get(&name).cloned()
+        });
+        // update-alternatives takes a slave away with the last choice that has it.
+        let lost =
+            three.mine.is_some_and(|mine| mine.has_path_of(&name)) && !merged.has_path_of(&name);
+        merged
+            .slaves
+            .extend(link.filter(|_| !lost).map(|link| (name, link)));
+    }
+    // And the file of a name with its last choice.
     let content = (!merged.choices.is_empty()).then(|| merged.write());
     Ok(Merged { content, conflicts })
 }
 
+/// A part of what is known about a name.
+type Part<'a> = dyn Fn(&Alternative) -> Option<Text> + 'a;
+
 fn names<'a, I: Iterator<Item = &'a Text>>(
-    three: &'a Three<Alternative>,
+    three: Three<Option<&'a Alternative>>,
     of: impl Fn(&'a Alternative) -> I,
 ) -> Vec<Text> {
-    let mut names: Vec<Text> = three.as_ref().into_iter().flat_map(of).cloned().collect();
+    let sides = three.into_iter().flatten();
+    let mut names: Vec<Text> = sides.flat_map(of).cloned().collect();
     names.sort();
     names.dedup();
     names
@@ -141,6 +153,12 @@ impl Choice {
 }
 
 impl Alternative {
+    /// Whether a choice has something for a slave.
+    fn has_path_of(&self, slave: &Text) -> bool {
+        let mut choices = self.choices.values();
+        choices.any(|choice| choice.slaves.contains_key(slave))
+    }
+
     fn write(&self) -> Text {
         let mut content = Vec::new();
         let mut line = |text: &[u8]| {

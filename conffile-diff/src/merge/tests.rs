@@ -445,6 +445,34 @@ fn an_id_that_one_side_moved_to_and_the_other_gives_anew_is_a_conflict() {
     );
 }
 
+#[test]
+fn a_name_that_one_side_did_not_know_stays_linked_for_what_came_later() {
+    let (one, both) = (
+        alternative("auto", &[("/bin/a", 1)]),
+        alternative("manual", &[("/bin/a", 1), ("/bin/b", 2)]),
+    );
+    assert_eq!(
+        clean(Kind::Alternative, &one, &both, "").unwrap(),
+        alternative("manual", &[("/bin/b", 2)])
+    );
+    // Gone now: what comes back comes back whole.
+    assert_eq!(
+        clean(Kind::Alternative, &one, "", &both).unwrap(),
+        alternative("manual", &[("/bin/b", 2)])
+    );
+}
+
+#[test]
+fn a_slave_goes_with_the_last_choice_that_has_it() {
+    let head = "auto\n/usr/bin/x\nx.1\n/usr/share/x.1\n\n";
+    let (with, without) = ("/bin/a\n1\n/share/a.1\n", "/bin/b\n2\n");
+    let mine = format!("{head}{with}{without}\n\n");
+    assert_eq!(
+        clean(Kind::Alternative, &format!("{head}{with}\n"), &mine, "").unwrap(),
+        format!("auto\n/usr/bin/x\n\n{without}\n")
+    );
+}
+
 /// A file of a kind, of records that are there or not and have one of three contents.
 fn file(kind: Kind, records: &[u8]) -> String {
     let present = records.iter().enumerate().filter(|(_, value)| **value > 0);
