@@ -1,0 +1,60 @@
+"""What random histories found, each as the smallest history that shows it."""
+
+from lib import command, expect, roundtrip
+
+
+def _installed(pool, *packages):
+    """Installs one after the other; the numbers of the transactions."""
+    numbers = []
+    for package in packages:
+        expect.status(pool.install(*package.split()), 0)
+        numbers.append(pool.newest()["number"])
+    return numbers
+
+
+def _conflicts(pool, number):
+    answer = expect.status(pool.fp("--yes", "-p", "dev", "undo", str(number)), 3)
+    return {command.path_of(row): row for row in answer.envelope["result"]["conflicts"]}
+
+
+def test_a_conflict_about_a_package_names_who_changed_that_package(t):
+    pool = t.pool("mini")
+    first, _, culprit, _ = _installed(pool, "fpt-hello=1", "fpt-lib", "fpt-hello=2", "fpt-links")
+    row = _conflicts(pool, first)[b"/var/lib/dpkg/status"]
+    expect.equal(row["transactions"], [culprit], row["reason"])
+
+
+def test_a_place_that_is_gone_names_who_took_it(t):
+    pool = t.pool("mini")
+    expect.status(pool.apt("remove", "fpt-dirlink"), 0)
+    first = pool.newest()["number"]
+    culprit, _ = _installed(pool, "fpt-dirlink=2", "fpt-links")
+    row = _conflicts(pool, first)[b"/usr/share/fpt-dirlink/d/data"]
+    expect.equal(row.get("transactions"), [culprit], row["reason"])
+
+
+def test_an_alternative_that_two_packages_share_stays_with_the_later_one(t):
+    pool = t.pool("mini")
+    first, _ = _installed(pool, "fpt-alt-a", "fpt-alt-b")
+    roundtrip.undo_outside(pool, str(first))
+    expect.equal(pool.run_ok("dev", "cat", "/usr/bin/fpt-tool", "/usr/share/fpt-tool.page").text, "b\nb\n")
+    query = pool.run_ok("dev", "update-alternatives", "--query", "fpt-tool").text
+    expect.contains(query, "Value: /usr/lib/fpt-alt-b/tool")
+    expect.absent(query, "fpt-alt-a")
+
+
+def test_an_alternative_is_what_the_one_that_stays_offers(t):
+    """The better one goes again."""
+    pool = t.pool("mini")
+    _, second, _ = _installed(pool, "fpt-alt-a", "fpt-alt-b", "fpt-links")
+    roundtrip.undo_outside(pool, str(second))
+    expect.equal(pool.run_ok("dev", "cat", "/usr/bin/fpt-tool", "/usr/share/fpt-tool.page").text, "a\na\n")
+
+
+def test_an_alternative_of_which_no_choice_is_left_leaves_no_link(t):
+    pool = t.pool("mini")
+    _, second = _installed(pool, "fpt-alt-b", "fpt-alt-a")
+    expect.status(pool.apt("purge", "fpt-alt-b"), 0)
+    roundtrip.undo_outside(pool, str(second))
+    left = pool.run_ok("dev", "find", "/usr/bin", "/usr/share", "/etc/alternatives", "-maxdepth", "1", "-name", "fpt-tool*")
+    expect.equal(left.text, "", "what is left of it")
