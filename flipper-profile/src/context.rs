@@ -61,6 +61,11 @@ impl Context {
         self.warnings.borrow_mut().push(text);
     }
 
+    /// Tells people, and nobody else, what they should know before the work begins; the answer has it too.
+    pub fn say_first(&self, line: &str) {
+        self.screen.note(line);
+    }
+
     /// What was warned of so far.
     pub fn warnings(&self) -> Vec<String> {
         self.warnings.borrow().clone()

@@ -123,6 +123,9 @@ fn take_back(
         prepared.cancel()?;
         return Ok(report.into());
     }
+    for left in &report.left_behind {
+        context.say_first(&left.line());
+    }
     if let Err(refused) = confirm_cascade(&request, &prepared.plan, context) {
         prepared.cancel()?;
         return Err(refused);
@@ -210,6 +213,7 @@ fn bring_back(pool: &Pool, deletion: &Transaction, check: bool) -> Result<Outcom
         meanwhile: Vec::new(),
         conflicts: Vec::new(),
         not_live: Vec::new(),
+        left_behind: Vec::new(),
         services: Services::default(),
         notes: Vec::new(),
     };
@@ -292,6 +296,11 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
             .collect(),
         conflicts: plan.conflicts.iter().map(conflict).collect(),
         not_live: Vec::new(),
+        left_behind: plan
+            .left_behind
+            .iter()
+            .map(|left| Item::new(&left.path, left.words()))
+            .collect(),
         services: Services::default(),
         notes: Vec::new(),
     }

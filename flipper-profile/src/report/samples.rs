@@ -422,6 +422,7 @@ pub fn undone() -> Undone {
         meanwhile: vec![item(b"/etc/mot\nd", "written by another program")],
         conflicts: Vec::new(),
         not_live: Vec::new(),
+        left_behind: vec![item(b"/var/lib/mysql", "data of mariadb-server")],
         services: Services {
             stopped: vec!["nginx.service".into()],
             restarted: vec!["php8.4-fpm.service".into()],
@@ -446,6 +447,7 @@ pub fn conflicts() -> Undone {
             },
             item(b"/etc/x", "its directory is gone since"),
         ],
+        left_behind: Vec::new(),
         services: Services::default(),
         ..undone()
     }

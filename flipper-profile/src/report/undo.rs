@@ -43,7 +43,8 @@ impl Item {
         }
     }
 
-    fn line(&self) -> String {
+    /// For people.
+    pub fn line(&self) -> String {
         format!(
             "{}: {}",
             escape::bytes(&self.name),
@@ -82,6 +83,8 @@ pub struct Undone {
     pub conflicts: Vec<Item>,
     /// What programs that run in the profile need as it is; it stands in the way without `--live`.
     pub not_live: Vec<Item>,
+    /// Data that programs wrote since, which stays as it is.
+    pub left_behind: Vec<Item>,
     /// The services that are concerned.
     pub services: Services,
     /// What should be known besides.
@@ -232,6 +235,7 @@ impl Human for Undone {
             "changed meanwhile, kept"
         };
         Self::list(&mut text, kept, &self.meanwhile, style);
+        Self::list(&mut text, "not brought back", &self.left_behind, style);
         if text_is_of_a_change(self) {
             self.services(&mut text);
         }
@@ -280,6 +284,8 @@ mod tests {
 Took back transaction 12 (apt install nginx): 120 paths; this is transaction 14.
 changed meanwhile, kept:
   /etc/mot\\nd: written by another program
+not brought back:
+  /var/lib/mysql: data of mariadb-server
 stopped: nginx.service
 restarted: php8.4-fpm.service
 restart by hand: dbus.service
@@ -293,6 +299,7 @@ restart by hand: dbus.service
         let mut undone = samples::undone();
         (undone.taken_back, undone.meanwhile) = (vec![15, 13, 12], Vec::new());
         undone.services = Services::default();
+        undone.left_behind.clear();
         undone.merged = samples::conflicts().conflicts.split_off(1);
         assert_eq!(
             undone.human(&Style::plain()),
@@ -321,6 +328,7 @@ restart by hand: dbus.service
         let mut undone = samples::undone();
         undone.transaction = None;
         undone.meanwhile.clear();
+        undone.left_behind.clear();
         undone.not_live = vec![Item::new(
             Path::new("usr/lib/libc.so.6"),
             "part of the C library".into(),

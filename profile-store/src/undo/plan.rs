@@ -12,6 +12,7 @@ use profile_sys::mountinfo::{self, Mount};
 use profile_sys::tree::Kind;
 
 use super::join::Joined;
+use super::left_behind::LeftBehind;
 use crate::delta::{Change, ChangeKind, Delta};
 
 /// How an undo is carried out.
@@ -115,6 +116,8 @@ pub struct Plan {
     pub times: Vec<PathBuf>,
     /// Paths that changed between the two snapshots but not by the packages: kept.
     pub meanwhile: Vec<Change>,
+    /// Data that programs wrote since, which stays.
+    pub left_behind: Vec<LeftBehind>,
     /// Paths that changed again since and get both changes, or go.
     pub joined: Vec<(PathBuf, Joined)>,
     /// Those of them that are written, in every step.
@@ -138,6 +141,7 @@ pub(super) struct Sorted {
     pub joined: Vec<(PathBuf, Joined)>,
     pub kept: Vec<PathBuf>,
     pub already: usize,
+    pub left_behind: Vec<LeftBehind>,
     pub conflicts: Vec<Conflict>,
 }
 

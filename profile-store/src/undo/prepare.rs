@@ -17,7 +17,7 @@ use super::plan::{self, Method, Plan, Sorted};
 use super::several::Built;
 use super::sides::{self, Sides};
 use super::step::Reading;
-use super::{Which, choose};
+use super::{Which, choose, left_behind};
 use crate::delta::{self, Change, ChangeKind};
 use crate::error::{Error, Result};
 use crate::pool::{Pool, PoolLock};
@@ -165,7 +165,8 @@ pub fn prepare(
     };
     let planned = planning
         .plan(request.which, transactions, progress)
-        .and_then(|(plan, source)| {
+        .and_then(|(mut plan, source)| {
+            planning.look_at_state(&mut plan)?;
             let outlook = outlook::look(pool, &plan, &standing, &planning.now())?;
             Ok((plan, source, outlook))
         });
@@ -235,6 +236,22 @@ impl Planning<'_> {
         plan.joined = Vec::new();
         plan.restored = plan.restore.len() as u64;
         Ok((plan, Source::Built))
+    }
+
+    /// Adds what of the transactions' packages no undo reaches at all.
+    fn look_at_state(&self, plan: &mut Plan) -> Result<()> {
+        let Reading {
+            pool,
+            journal,
+            profile,
+            ..
+        } = self.reading;
+        for transaction in &plan.transactions {
+            let packages = left_behind::packages_of(journal, transaction)?;
+            let found = left_behind::in_state(pool.layout(), profile, transaction, &packages)?;
+            plan.left_behind.extend(found);
+        }
+        Ok(())
     }
 
     /// A snapshot of the present, in the staging directory.
@@ -311,7 +328,10 @@ impl Planning<'_> {
         let sorted = self
             .reading
             .step(transaction, &sides, &now, &since, &later)?;
-        let all_of_it = untouched && sorted.meanwhile.is_empty() && is_plain(&sorted);
+        let all_of_it = untouched
+            && sorted.meanwhile.is_empty()
+            && sorted.left_behind.is_empty()
+            && is_plain(&sorted);
         let mut plan = self.plan_of(transaction.clone(), sorted)?;
         if all_of_it {
             plan.method = Method::Exchange;
@@ -393,6 +413,7 @@ impl Planning<'_> {
             times: sorted.times,
             meanwhile: sorted.meanwhile,
             kept: sorted.kept,
+            left_behind: sorted.left_behind,
             joined: sorted.joined,
             already: sorted.already,
             conflicts: sorted.conflicts,

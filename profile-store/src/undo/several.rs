@@ -137,6 +137,16 @@ impl Built {
         self.sorted.already += step.already;
         self.sorted.joined.extend(step.joined);
         self.sorted.kept.extend(step.kept);
+        for left in step.left_behind {
+            if !self
+                .sorted
+                .left_behind
+                .iter()
+                .any(|one| one.path == left.path)
+            {
+                self.sorted.left_behind.push(left);
+            }
+        }
         for change in step.meanwhile {
             if !self
                 .sorted

@@ -12,7 +12,7 @@ use super::decisions::Decisions;
 use super::plan::{self, Obstacle, Sorted};
 use super::sides::{self, Made, Sides};
 use super::world::{Decided, World};
-use super::{Wishes, packages, whole};
+use super::{Wishes, left_behind, packages, whole};
 use crate::delta::Delta;
 use crate::error::{Error, Result};
 use crate::pool::Pool;
@@ -37,13 +37,20 @@ impl Reading<'_> {
         since: &Delta,
         later: &[Transaction],
     ) -> Result<Sorted> {
-        let made = sides::made(self.pool, self.journal, transaction, sides)?;
+        let mut made = sides::made(self.pool, self.journal, transaction, sides)?;
+        let world = World::new(self.pool, sides, now);
+        let left_behind = match self.wishes.exact {
+            true => Vec::new(),
+            false => {
+                let packages = left_behind::packages_of(self.journal, transaction)?;
+                left_behind::take_out(&mut made, since, transaction, &packages, &world)?
+            }
+        };
         let attributed: Vec<bool> = made
             .verdicts
             .iter()
             .map(|verdict| self.wishes.exact || verdict.is_attributed())
             .collect();
-        let world = World::new(self.pool, sides, now);
         let decisions = &self.wishes.decisions;
         let mut settled = Settled::default();
         for (name, side) in &decisions.packages {
@@ -60,6 +67,7 @@ impl Reading<'_> {
                 self.name_culprits(later, &mut sorted.conflicts)?;
             }
             sorted.conflicts.extend(unmet);
+            sorted.left_behind = left_behind;
             return Ok(sorted);
         }
     }

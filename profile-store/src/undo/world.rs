@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use conffile_diff::merge::{Settled, Side, kind_of};
 use profile_sys::tree::{Kind, Root};
@@ -45,6 +45,16 @@ impl<'a> World<'a> {
         }
         let mounted = View::read_only(self.pool, snapshot, self.base)?;
         Ok(view.get_or_init(|| mounted))
+    }
+
+    /// Where the merged tree before the transaction stands.
+    pub(super) fn before(&self) -> Result<PathBuf> {
+        Ok(self.view(&self.before)?.path().to_path_buf())
+    }
+
+    /// Where the merged tree after the transaction stands.
+    pub(super) fn after(&self) -> Result<PathBuf> {
+        Ok(self.view(&self.after)?.path().to_path_buf())
     }
 
     /// The merged tree as it is.

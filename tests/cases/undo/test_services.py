@@ -125,3 +125,52 @@ def test_what_runs_is_not_replaced_under_it_unless_asked_for(t):
             expect.equal([item["reason"] for item in answer.result["not_live"]], [f"part of {part}"])
             roundtrip.equal(pool, before, "after the refusal", ignore=LIVES)
             expect.contains(" ".join(_undo(pool, "--live").result["notes"]), part)
+
+
+def _data(machine, directory):
+    """One sum over the name, owner and content of every file below a directory."""
+    return machine.shell(f"cd {directory} && {{ find . -type f -printf '%p %U %s\\n'; find . -type f -exec cksum {{}} +; }} | "
+                         "LC_ALL=C sort | sha256sum")
+
+
+def test_postgresql_with_a_table_written_in_between(t):
+    """The server goes, its data stays and is told of before; a redo finds the table again."""
+    pool = t.pool("real")
+    expect.status(pool.install("systemd"), 0)
+    sql = "su postgres -c 'psql -Atc \"{}\"'"
+    with systemd.machine(pool) as machine:
+        machine.ok("apt-get", "-q", "-y", "install", "postgresql")
+        expect.equal(machine.is_active("postgresql@17-main"), "active")
+        machine.shell(sql.format("create table kept as select 42 as answer"))
+        checked = _undo(pool, "--check").result
+        left = {item["path"]: item["reason"] for item in checked["left_behind"]}
+        expect.equal(list(left), ["/var/lib/postgresql"], "what --check says stays")
+        expect.contains(left["/var/lib/postgresql"], f"after transaction {checked['undoes']}")
+        expect.contains(checked["services"]["stopped"], "postgresql@17-main.service")
+        result = _undo(pool).result
+        expect.equal((result["mode"], result["left_behind"]), ("live", checked["left_behind"]))
+        expect.equal(machine.run("pidof", "postgres").text, "", "processes of the server")
+        expect.status(machine.run("test", "-e", "/usr/lib/postgresql/17/bin/postgres"), 1)
+        expect.status(machine.run("test", "-e", "/var/lib/postgresql/17/main/PG_VERSION"), 0)
+        data = _data(machine, "/var/lib/postgresql")
+        pool.ok("--yes", "-p", "dev", "redo")
+        expect.equal(_data(machine, "/var/lib/postgresql"), data, "the data after the redo")
+        machine.ok("systemctl", "start", "postgresql@17-main")
+        expect.equal(machine.shell(sql.format("select answer from kept")).strip(), "42")
+
+
+def test_docker_with_storage_written_in_between(t):
+    """Its storage is below a state path: it stays, and is told of."""
+    pool = t.pool("real")
+    expect.status(pool.install("systemd"), 0)
+    with systemd.machine(pool) as machine:
+        machine.ok("apt-get", "-q", "-y", "install", "docker.io")
+        expect.equal(machine.is_active("containerd"), "active")
+        machine.shell("mkdir -p /var/lib/docker/volumes/mine && echo kept > /var/lib/docker/volumes/mine/file")
+        up = {unit for unit in ("containerd.service", "docker.service", "docker.socket") if machine.is_active(unit) == "active"}
+        result = _undo(pool).result
+        expect.equal(set(result["services"]["stopped"]), up, "services that were stopped")
+        expect.contains([item["path"] for item in result["left_behind"]], "/var/lib/docker")
+        expect.equal(machine.shell("cat /var/lib/docker/volumes/mine/file"), "kept\n")
+        for program in ("dockerd", "containerd"):
+            expect.equal(machine.run("pidof", program).text, "", f"processes of {program}")
