@@ -169,9 +169,12 @@ class Writer:
 
 
 def seeds(default):
-    """The seeds of a run: those of the test, or the one that was chosen by hand."""
+    """The seeds of a run: those of the test, or the one or the range that was chosen by hand."""
     given = os.environ.get("FLIPPER_TEST_SEED")
-    return [int(given)] if given else list(default)
+    if not given:
+        return list(default)
+    first, _, last = given.partition("-")
+    return list(range(int(first), int(last or first) + 1))
 
 
 def steps_of(seed, count):

@@ -15,6 +15,8 @@ from oracle import tree
 # Small enough to be made in a second, far above the few thousand inodes of the test bases.
 TEST_FLOOR = 1 << 17
 BASE = "v1"
+# What fills a pool, below its top level.
+FILL = "@data/fill"
 
 
 def edit_json(path, change):
@@ -101,6 +103,24 @@ class Pool:
             if content["name"] == name:
                 return os.path.dirname(path), content
         raise expect.Failure(f"no profile named {name} in the pool")
+
+    def fill(self):
+        """Fills the pool until a plain program gets ENOSPC."""
+        with self.top() as top:
+            with open(f"{top}/{FILL}", "wb", buffering=0) as f:
+                for size in (16 << 20, 1 << 20, 4096):
+                    try:
+                        while True:
+                            f.write(os.urandom(size))
+                    except OSError:
+                        pass
+            run_ok("sync", "-f", top)
+
+    def drain(self):
+        """Takes away what `fill` wrote."""
+        with self.top() as top:
+            os.unlink(f"{top}/{FILL}")
+            run_ok("sync", "-f", top)
 
     @contextlib.contextmanager
     def merged(self, profile="dev"):
@@ -200,9 +220,10 @@ def _forget_old(directory, pattern, keep=1):
             os.unlink(old)
 
 
-def small(context, size):
-    """A toy pool of this size, so that it can be filled quickly."""
-    return make(context, context.path("small.img"), _toy_tar(context), floor=1 << 14, size=size)
+def small(context, size, recipe="toy"):
+    """A pool of this size, so that it can be filled quickly."""
+    base = _toy_tar(context) if recipe == "toy" else bases.dressed(context, recipe)
+    return make(context, context.path("small.img"), base, floor=1 << 14 if recipe == "toy" else TEST_FLOOR, size=size)
 
 
 def copy_of(context, name):

@@ -1,24 +1,6 @@
 """No space at any effect of a command: done all the same, or failed with nothing changed."""
 
-import os
-
 from lib import crash, expect, pools
-from lib.process import run_ok
-
-
-def _fill(pool, left=0):
-    """Fills the pool's filesystem until a plain program gets ENOSPC."""
-    with pool.top() as top:
-        with open(f"{top}/@data/fill", "wb", buffering=0) as f:
-            for size in (64 << 20, 1 << 20, 4096):
-                try:
-                    while True:
-                        f.write(os.urandom(1 << 16) * (size >> 16) if size > 1 << 16 else b"x" * size)
-                except OSError:
-                    pass
-            if left:
-                f.truncate(f.tell() - left)
-        run_ok("sync", "-f", top)
 
 
 def test_create(t):
@@ -55,21 +37,21 @@ def test_set(t):
 def test_delete_works_on_a_full_pool(t):
     pool = pools.small(t, "768M")
     pool.ok("create", "other")
-    _fill(pool)
+    pool.fill()
     expect.status(pool.fp("--yes", "delete", "other"), 0)
     expect.equal([p["name"] for p in pool.ok("list")["profiles"]], ["dev"])
 
 
 def test_reading_works_on_a_full_pool(t):
     pool = pools.small(t, "768M")
-    _fill(pool)
+    pool.fill()
     for verb in (("list",), ("info", "dev"), ("pool", "info"), ("-p", "dev", "history"), ("pool", "check")):
         expect.status(pool.fp(*verb), 0)
 
 
 def test_create_on_a_full_pool_says_so_or_works(t):
     pool = pools.small(t, "768M")
-    _fill(pool)
+    pool.fill()
     answer = pool.fp("create", "other")
     expect.that(answer.status in (0, 1), answer)
     if answer.status == 1:

@@ -150,3 +150,18 @@ def test_a_live_undo_without_space_anywhere(t):
             inside.say(f"FLIPPER_FAULT_AT={number} FLIPPER_FAULT_ACTION=enospc {older.words}")
         return older.recovered(copy, f"live, no space at effect {number}")
     _each(t, older, range(1, older.traced_inside(t) + 1), 3, one)
+
+
+def test_an_undo_in_a_full_pool_is_done_or_changes_nothing(t):
+    """And is done once there is space again."""
+    older = Older(t, pools.small(t, "1536M", "mini"))
+    older.pool.fill()
+    answer = older.pool.fp(*older.args)
+    expect.that(answer.status in (0, 1, 4), answer)
+    side = older.recovered(older.pool, f"in a full pool: exit {answer.status}")
+    expect.equal(side, "new" if answer.status == 0 else "old", answer)
+    older.pool.drain()
+    if side == "old":
+        expect.status(older.pool.fp(*older.args), 0)
+        expect.equal(older.side(older.pool, "with space again"), "new")
+    t.note(f"in a full pool: exit {answer.status}")

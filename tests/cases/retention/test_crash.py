@@ -91,25 +91,13 @@ def test_power_cut_at_effects(t):
         os.unlink(cut.image)
 
 
-def _fill(pool):
-    """Fills the pool until a plain program gets ENOSPC."""
-    with pool.top() as top:
-        with open(f"{top}/@data/fill", "wb", buffering=0) as f:
-            for size in (16 << 20, 1 << 20, 4096):
-                try:
-                    while True:
-                        f.write(os.urandom(size))
-                except OSError:
-                    pass
-
-
 def test_a_full_pool_is_freed_by_its_own_rules(t):
     """At zero bytes free: the lists are stored in the reserve, the oldest go, and it stops when enough is free."""
     pool = pools.small(t, "768M")
     numbers = retained.resets(pool, 6, size=24 << 20)
     pool.ok("set", "dev", "keep-newest=1")
     pool.ok("set", "dev", "keep-free=40M")
-    _fill(pool)
+    pool.fill()
     before = pool.ok("pool", "info")["free"]
     planned = pool.ok("pool", "gc", "--dry-run")
     expect.equal([p["transaction"] for p in planned["until_free"]], numbers[:-1])
