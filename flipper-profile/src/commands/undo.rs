@@ -1,10 +1,11 @@
 //! `undo` and `redo`: one transaction taken back.
 
+use std::collections::BTreeSet;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use profile_db::ProfileFile;
-use profile_db::journal::{self, Transaction, TransactionKind};
+use profile_db::journal::{self, Action, Transaction, TransactionKind};
 use profile_db::model::{Time, TransactionNumber};
 use profile_db::state::State;
 use profile_store::operation::PathText;
@@ -119,6 +120,7 @@ fn take_back(
     let mut report = of_plan(&prepared.plan, request.verb);
     report.check = check;
     report.look(&prepared.outlook);
+    report.notes.extend(hold(&journal, &prepared.plan)?);
     if check || report.finding().is_some() {
         prepared.cancel()?;
         return Ok(report.into());
@@ -170,6 +172,26 @@ fn confirm_cascade(request: &Request, plan: &Plan, context: &Context) -> Result<
         ));
     }
     context.confirm(&question)
+}
+
+/// How the versions that come back are kept: the next upgrade, at night perhaps, would bring the others again.
+fn hold(journal: &journal::Journal, plan: &Plan) -> Result<Option<String>> {
+    let mut upgraded = BTreeSet::new();
+    for transaction in &plan.transactions {
+        let packages = journal.packages(transaction.number)?;
+        let only_upgraded = packages
+            .into_iter()
+            .filter(|package| package.action == Action::Upgrade);
+        upgraded.extend(only_upgraded.map(|package| package.name));
+    }
+    if upgraded.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<String> = upgraded.into_iter().collect();
+    Ok(Some(format!(
+        "The next upgrade brings the newer versions again; `apt-mark hold {}` in the profile keeps these.",
+        names.join(" ")
+    )))
 }
 
 /// What the replay left alone.

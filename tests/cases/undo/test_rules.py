@@ -291,3 +291,37 @@ def test_the_loader_is_not_replaced_under_an_entered_profile(t):
         roundtrip.undo_outside(pool, "--live", str(pool.newest()["number"]))
     roundtrip.undo_outside(pool)
     roundtrip.equal(pool, before, "after the undo from outside")
+
+
+def test_a_password_changed_later_is_never_revived(t):
+    """Whatever is undone, and done again, and wherever: passwords and locks are those of now."""
+    pool = t.pool("mini")
+    pool.shell("dev", "echo root:first | chpasswd; useradd -m ann; echo ann:first | chpasswd")
+    expect.status(pool.install("fpt-user"), 0)
+    pool.shell("dev", "echo root:second | chpasswd; usermod -L ann; useradd eve; echo eve:second | chpasswd")
+
+    def secrets():
+        rows = pool.shell("dev", "cat /etc/shadow").text.splitlines()
+        return {row.split(":")[0]: row.split(":")[1] for row in rows if row.split(":")[0] in ("root", "ann", "eve")}
+    wanted = secrets()
+    expect.that(wanted["ann"].startswith("!$") and len(wanted) == 3, wanted)
+    with session.inside(pool) as inside:
+        roundtrip.undo_inside(inside)
+        expect.equal(inside.say("getent passwd fpt-user fptuser || echo none"), "none\n")
+    expect.equal(secrets(), wanted, "after the live undo")
+    pool.ok("--yes", "-p", "dev", "redo")
+    expect.equal(secrets(), wanted, "after the redo")
+    roundtrip.undo_outside(pool)
+    expect.equal(secrets(), wanted, "after the undo from outside")
+    expect.status(pool.run("dev", "pwck", "-r", "-q"), 0)
+
+
+def test_an_undone_upgrade_says_how_to_keep_the_version(t):
+    pool = t.pool("mini")
+    expect.status(pool.install("fpt-conf=1"), 0)
+    expect.status(pool.install("fpt-conf=2"), 0)
+    result = roundtrip.undo_outside(pool)
+    expect.contains(" ".join(result["notes"]), "`apt-mark hold fpt-conf`")
+    pool.run_ok("dev", "apt-mark", "hold", "fpt-conf")
+    expect.absent(pool.apt("upgrade").text, "Setting up fpt-conf")
+    expect.contains(pool.run_ok("dev", "dpkg", "-s", "fpt-conf").text, "Version: 1\n")
