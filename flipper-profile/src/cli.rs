@@ -341,6 +341,9 @@ pub struct Create {
 pub struct Info {
     /// The profile, by name or id; without it the one that the command runs in
     pub name: Option<String>,
+    /// Measure what its snapshots hold, as far as it is not known yet
+    #[arg(long)]
+    pub sizes: bool,
 }
 
 /// `clone`

@@ -16,7 +16,7 @@ use crate::operation::Intent;
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::replacement::STAGED_PROFILE;
-use crate::retention::{self, Clock, Space, Victim};
+use crate::retention::{self, Clock, Sizes, Space, Victim, sizes};
 use crate::transaction::{reserve, rows};
 use crate::{changes, in_use, profile, recover, staging};
 
@@ -36,6 +36,8 @@ pub struct Collected {
     pub pruned: Vec<Victim>,
     /// Those that would go besides, oldest first, until enough is free; only told by [`list`].
     pub for_space: Vec<Victim>,
+    /// About how much comes free with the snapshots that [`list`] tells.
+    pub frees: Sizes,
     /// Bytes that can be written now at least.
     pub free: u64,
     /// Bytes that the rules want to stay free.
@@ -46,6 +48,8 @@ pub struct Collected {
     pub kept: Vec<String>,
 }
 
+/// How long a list measures at most what deleting would free.
+const MEASURING: Duration = Duration::from_millis(300);
 /// How long is waited at most until deleted snapshots have become free space.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -133,6 +137,9 @@ fn run(
         collected.kept.extend(outlook.kept);
         collected.pruned = outlook.by_rule;
         collected.for_space = outlook.for_space;
+        let until = Instant::now() + MEASURING;
+        let snapshots = [collected.pruned.as_slice(), &collected.for_space].concat();
+        collected.frees = sizes::of_victims(pool, &journal, &snapshots, until)?;
     } else {
         let until = Instant::now() + PATIENCE;
         let pruned = retention::run(pool, &journal, &lock, clock, until, progress)?;

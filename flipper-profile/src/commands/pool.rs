@@ -180,6 +180,7 @@ fn collect(arguments: &PoolGc, context: &Context) -> Result<Outcome> {
         collected,
         pruned: found.pruned.iter().map(Pruned::from).collect(),
         until_free: found.for_space.iter().map(Pruned::from).collect(),
+        frees: arguments.dry_run.then(|| found.frees.into()),
         free: found.free,
         to_stay_free: found.to_stay_free,
         kept: found.kept,

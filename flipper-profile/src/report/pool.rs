@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Human;
-use super::retention::{self, Pruned};
+use super::retention::{self, Pruned, Sizes};
 use crate::failure::Failure;
 use crate::output::encode::JsonPath;
 use crate::output::table::facts;
@@ -257,6 +257,8 @@ pub struct Collected {
     pub pruned: Vec<Pruned>,
     /// Those that would go besides, the oldest first and only until enough is free.
     pub until_free: Vec<Pruned>,
+    /// Of a dry run: about how much comes free with these snapshots.
+    pub frees: Option<Sizes>,
     /// Bytes that can be written now at least.
     pub free: u64,
     /// Bytes that the policies want to stay free.
@@ -284,6 +286,9 @@ impl Human for Collected {
             for item in list {
                 text.push_str(&format!("{title}: {}\n", escape::text(item)));
             }
+        }
+        if let Some(frees) = self.frees.filter(|frees| frees.transactions > 0) {
+            text.push_str(&format!("the snapshots of {}\n", frees.words()));
         }
         if text.is_empty() {
             text.push_str("Nothing to collect.\n");
@@ -337,11 +342,13 @@ would collect: what transaction 5 deleted or replaced
 would collect: the snapshots of transaction 3 of tv (keep-most)
 would collect, the oldest first, until 819.2 MiB are free: the snapshots of transaction 4 of tv (keep-free)
 kept: trash x
+the snapshots of 2 transactions, about 12.0 MiB
 ";
         assert_eq!(collected.human(&Style::plain()), expected);
         collected.collected.clear();
         collected.pruned.clear();
         collected.until_free.clear();
+        collected.frees = None;
         collected.kept.clear();
         assert_eq!(collected.human(&Style::plain()), "Nothing to collect.\n");
     }

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use profile_db::ProfileFile;
 use profile_db::model::TransactionNumber;
 use profile_store::profile::ProfileInfo;
+use profile_store::retention;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Human;
+use super::retention::Sizes;
 use crate::context::Result;
 use crate::output::table::{Side, Table, facts};
 use crate::output::{Style, escape, units};
@@ -38,6 +40,8 @@ pub struct Profile {
     pub size: u64,
     /// Bytes of its state.
     pub state_size: u64,
+    /// What its snapshots hold that nothing newer does.
+    pub snapshots: Sizes,
     /// How many transactions.
     pub transactions: u64,
     /// Command of the newest transaction.
@@ -52,7 +56,7 @@ impl Profile {
     /// # Errors
     ///
     /// The origin has no form in JSON; none that was parsed is so.
-    pub fn new(info: &ProfileInfo) -> Result<Self> {
+    pub fn new(info: &ProfileInfo, snapshots: retention::Sizes) -> Result<Self> {
         let file = &info.profile;
         Ok(Self {
             id: file.id.to_string(),
@@ -66,6 +70,7 @@ impl Profile {
             policies: file.policies.clone(),
             size: info.own_bytes + info.state_bytes,
             state_size: info.state_bytes,
+            snapshots: snapshots.into(),
             transactions: info.transactions,
             last_command: info.last.as_ref().map(|last| last.command.clone()),
             in_use: info.in_use.clone(),
@@ -105,6 +110,7 @@ impl Human for Profile {
                     units::size(self.state_size)
                 ),
             ),
+            ("snapshots", self.snapshots.words()),
             ("transactions", self.transactions.to_string()),
             (
                 "last command",
@@ -269,6 +275,7 @@ modified      2026-11-21 10:00:00 UTC
 description   the box below the screen
 settings      home=shared
 size          1.5 GiB (state: 12.0 MiB)
+snapshots     3 transactions, about 40.0 MiB without 1 not measured
 transactions  3
 last command  apt install nginx
 in use        it is entered

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use profile_store::retention::Victim;
+use profile_store::retention::{self, Victim};
 use serde::Serialize;
+
+use crate::output::units;
 
 /// One transaction whose snapshots went or would go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +27,41 @@ impl From<&Victim> for Pruned {
             profile_name: victim.profile_name.clone(),
             transaction: victim.number.get(),
             rule: victim.why.as_str(),
+        }
+    }
+}
+
+/// About how much the snapshots of some transactions hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Sizes {
+    /// How many transactions have snapshots.
+    pub transactions: u64,
+    /// Bytes that come free when they are deleted, the oldest first, as far as it is known.
+    pub bytes: u64,
+    /// Transactions of which it is not known.
+    pub unknown: u64,
+}
+
+impl From<retention::Sizes> for Sizes {
+    fn from(sizes: retention::Sizes) -> Self {
+        Self {
+            transactions: sizes.transactions as u64,
+            bytes: sizes.bytes,
+            unknown: sizes.unknown as u64,
+        }
+    }
+}
+
+impl Sizes {
+    /// "12 transactions, about 1.5 GiB", or what is known of it.
+    pub fn words(&self) -> String {
+        let transactions = units::count(self.transactions, "transaction", "transactions");
+        let bytes = units::size(self.bytes);
+        match self.unknown {
+            _ if self.transactions == 0 => "none".into(),
+            0 => format!("{transactions}, about {bytes}"),
+            all if all == self.transactions => format!("{transactions}, not measured"),
+            some => format!("{transactions}, about {bytes} without {some} not measured"),
         }
     }
 }
@@ -92,6 +129,22 @@ mod tests {
         ] {
             assert_eq!(ranges(&numbers), words);
         }
+    }
+
+    #[test]
+    fn what_is_not_measured_is_said() {
+        let sizes = |transactions, bytes, unknown| Sizes {
+            transactions,
+            bytes,
+            unknown,
+        };
+        assert_eq!(sizes(0, 0, 0).words(), "none");
+        assert_eq!(sizes(1, 1 << 20, 0).words(), "1 transaction, about 1.0 MiB");
+        assert_eq!(sizes(3, 0, 3).words(), "3 transactions, not measured");
+        assert_eq!(
+            sizes(3, 512, 1).words(),
+            "3 transactions, about 512 B without 1 not measured"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::change::{Change, Diff, TextDiff};
 use super::pool::{Checked, Collected, Created, Format, Info, Problem, Tool, Upgraded};
 use super::profile::{Done, Profile, Profiles, Row, Unreadable};
 use super::recover::{Action, Recovered};
-use super::retention::Pruned;
+use super::retention::{Pruned, Sizes};
 use super::status::{Space, Status};
 use super::transaction::{Acknowledged, Package, Pinned, Shown, Transaction};
 use super::undo::{Item, Services, Undone};
@@ -80,6 +80,11 @@ pub fn collected() -> Collected {
             rule: "keep-free",
             ..pruned().remove(0)
         }],
+        frees: Some(Sizes {
+            transactions: 2,
+            bytes: 12 << 20,
+            unknown: 0,
+        }),
         free: 1 << 29,
         to_stay_free: (8 << 30) / 10,
     }
@@ -221,6 +226,11 @@ pub fn profile() -> Profile {
         policies: [("home".to_owned(), json!("shared"))].into(),
         size: 3 << 29,
         state_size: 12 << 20,
+        snapshots: Sizes {
+            transactions: 3,
+            bytes: 40 << 20,
+            unknown: 1,
+        },
         transactions: 3,
         last_command: Some("apt install nginx".into()),
         in_use: Some("it is entered".into()),
@@ -321,6 +331,7 @@ pub fn shown() -> Shown {
                 ..package("libc6", "upgrade")
             },
         ],
+        frees: Some(3 << 20),
         changes: Some(vec![
             change(b"/etc/nginx/nginx.conf", "added"),
             change(b"/var/lib/dpkg/sta\ntus\xff", "modified"),

@@ -218,6 +218,9 @@ pub struct Shown {
     pub profile_name: Option<String>,
     /// Its packages.
     pub packages: Vec<Package>,
+    /// About how many bytes come free when its snapshots and all older ones are deleted and what the older ones
+    /// free is taken off.
+    pub frees: Option<u64>,
     /// The paths that it changed; `None` when that is not known any more.
     pub changes: Option<Vec<Change>>,
 }
@@ -242,6 +245,10 @@ impl Human for Shown {
             .flatten()
             .map(String::as_str)
             .collect();
+        let held = match self.frees {
+            Some(bytes) => format!(" (about {} that nothing newer has)", units::size(bytes)),
+            None => String::new(),
+        };
         let mut text = format!(
             "Transaction {}: {}\n\n",
             row.number,
@@ -270,7 +277,7 @@ impl Human for Shown {
                 "snapshots",
                 match &row.files_gone {
                     Some(gone) => format!("deleted by retention on {}", utc(gone)),
-                    None => escape::text(&snapshots.join(", ")),
+                    None => escape::text(&snapshots.join(", ")) + &held,
                 },
             ),
             (
@@ -453,7 +460,7 @@ base       13.2
 asked for  alice by apt
 started    2026-11-21 09:03:01 UTC
 ended      2026-11-21 09:03:09 UTC
-snapshots  12-pre, 12-post
+snapshots  12-pre, 12-post (about 3.0 MiB that nothing newer has)
 noticed: vim was marked manual
 
 2 packages:

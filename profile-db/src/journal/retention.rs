@@ -1,6 +1,6 @@
 //! What retention asks and records: which transactions still have snapshots, and what those hold.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::row::{Columns, FIRST_WITH_RETENTION};
 use super::{Durability, Journal, Result};
@@ -73,22 +73,24 @@ impl Journal {
         })
     }
 
-    /// What [`Journal::set_size`] recorded, when it was measured between the same subvolumes.
-    pub fn size(&self, number: TransactionNumber, measured: &str) -> Result<Option<u64>> {
-        let verb = "read the size of snapshots";
+    /// What [`Journal::set_size`] recorded of a profile's transactions: number, what it was measured between, bytes.
+    pub fn sizes(&self, profile: &ProfileId) -> Result<Vec<(TransactionNumber, String, u64)>> {
+        let verb = "read the sizes of snapshots";
         if self.format.version < FIRST_WITH_RETENTION {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let connection = self.connection(verb)?;
-        let bytes: Option<i64> = connection
-            .prepare_cached("SELECT bytes FROM snapshot_sizes WHERE txn = ?1 AND measured = ?2")
-            .and_then(|mut select| {
-                select
-                    .query_row(params![number.get(), measured], |row| row.get(0))
-                    .optional()
-            })
-            .map_err(self.failed(verb))?;
-        Ok(bytes.map(i64::unsigned_abs))
+        let failed = self.failed(verb);
+        let mut statement = connection.prepare_cached(SIZES).map_err(&failed)?;
+        let mut rows = statement.query([profile.as_str()]).map_err(&failed)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let mut columns = Columns::new(self, verb, row);
+            let number = columns.number()?;
+            let number = number.ok_or_else(|| columns.malformed(0, &"it is null"))?;
+            found.push((number, columns.get()?, columns.unsigned()?));
+        }
+        Ok(found)
     }
 
     /// Drops the size of snapshots that go.
@@ -101,6 +103,11 @@ impl Journal {
         Ok(())
     }
 }
+
+/// From the transactions that have snapshots to what is known of these.
+const SIZES: &str = "SELECT s.txn, s.measured, s.bytes FROM transactions t \
+    CROSS JOIN snapshot_sizes s ON s.txn = t.number \
+    WHERE t.profile = ?1 AND (t.pre IS NOT NULL OR t.post IS NOT NULL)";
 
 /// Oldest first by number, which is the last part of the index.
 pub(super) const WITH_SNAPSHOTS: &str = "SELECT number, state, started, ended, pre, post, pinned \

@@ -19,10 +19,12 @@ pub mod before;
 pub mod plan;
 mod prune;
 pub mod rules;
+pub mod sizes;
 pub mod space;
 
 pub use before::{Room, before_change};
 pub use plan::{Clock, Why};
 pub use prune::{Outlook, Pruned, Victim, outlook, run};
 pub use rules::Rules;
+pub use sizes::{Measure, Sizes};
 pub use space::Space;

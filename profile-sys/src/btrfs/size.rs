@@ -49,18 +49,36 @@ impl TreeExtents {
     /// The bytes of the extents that `other` does not refer to.
     #[must_use]
     pub fn disk_bytes_not_in(&self, other: &Self) -> u64 {
-        let mut others = other.extents.iter().peekable();
         let mut sum = 0;
+        self.each_not_in(other, |extent| sum += extent.length);
+        sum
+    }
+
+    /// Leaves out the extents that `other` refers to as well.
+    pub fn leave_out(&mut self, other: &Self) {
+        let mut left = Vec::new();
+        self.each_not_in(other, |extent| left.push(extent));
+        self.extents = left;
+    }
+
+    /// Takes in the extents of `other`, each once.
+    pub fn take_in(&mut self, other: Self) {
+        self.extents.extend(other.extents);
+        self.extents.sort_unstable();
+        self.extents.dedup_by_key(|extent| extent.start);
+    }
+
+    fn each_not_in(&self, other: &Self, mut found: impl FnMut(Extent)) {
+        let mut others = other.extents.iter().peekable();
         for extent in &self.extents {
-            while others.next_if(|found| found.start < extent.start).is_some() {}
+            while others.next_if(|other| other.start < extent.start).is_some() {}
             if others
                 .peek()
-                .is_none_or(|found| found.start != extent.start)
+                .is_none_or(|other| other.start != extent.start)
             {
-                sum += extent.length;
+                found(*extent);
             }
         }
-        sum
     }
 }
 
@@ -143,5 +161,14 @@ mod tests {
         assert_eq!(own.disk_bytes_not_in(&tree(&[(2, 7), (5, 100)])), 1010);
         assert_eq!(own.disk_bytes_not_in(&tree(&[])), 1110);
         assert_eq!(own.disk_bytes_not_in(&own), 0);
+    }
+
+    #[test]
+    fn trees_are_joined_and_left_out() {
+        let mut own = tree(&[(1, 10), (5, 100)]);
+        own.take_in(tree(&[(3, 1), (5, 100)]));
+        assert_eq!(own, tree(&[(1, 10), (3, 1), (5, 100)]));
+        own.leave_out(&tree(&[(1, 10), (4, 2)]));
+        assert_eq!(own, tree(&[(3, 1), (5, 100)]));
     }
 }

@@ -51,17 +51,29 @@ fn only_transactions_with_a_snapshot_are_listed_oldest_first() {
 }
 
 #[test]
-fn a_size_counts_only_between_the_subvolumes_it_was_measured_between() {
+fn a_size_is_known_until_the_snapshots_go() {
     let place = Place::new();
-    let n = place.begin();
+    let (n, other) = (place.begin(), place.begin());
     let journal = &place.journal;
-    assert_eq!(journal.size(n, "a b c").unwrap(), None);
+    for row in [n, other] {
+        journal.set_pre(row, &format!("{row}-pre")).unwrap();
+    }
+    assert_eq!(journal.sizes(&profile()).unwrap(), []);
     journal.set_size(n, "a b c", 4096).unwrap();
-    assert_eq!(journal.size(n, "a b c").unwrap(), Some(4096));
-    assert_eq!(journal.size(n, "a b d").unwrap(), None);
+    journal.set_size(other, "c d", u64::MAX).unwrap();
     journal.set_size(n, "a b d", 1).unwrap();
-    assert_eq!(journal.size(n, "a b c").unwrap(), None);
+    let found = journal.sizes(&profile()).unwrap();
+    let largest = i64::MAX.unsigned_abs();
+    assert_eq!(
+        found,
+        [(n, "a b d".into(), 1), (other, "c d".into(), largest)]
+    );
     journal.forget_snapshots(n, gone()).unwrap();
-    assert_eq!(journal.size(n, "a b d").unwrap(), None);
+    assert_eq!(journal.sizes(&profile()).unwrap().len(), 1);
+    assert!(
+        journal
+            .set_size(TransactionNumber::new(99).unwrap(), "x", 1)
+            .is_err()
+    );
     assert_eq!(journal.integrity_check().unwrap(), [""; 0]);
 }
