@@ -43,8 +43,10 @@ class Played:
     def content(self, entry):
         return self.layers.content(entry)
 
-    def case(self, made):
-        meanwhile = (history.MEANWHILE.encode(),) if history.MEANWHILE in made.script else ()
+    def case(self, made, exact=False):
+        """What the oracle is asked about; exactly, what others wrote meanwhile is the transaction's as well."""
+        others = history.MEANWHILE in made.script and not exact
+        meanwhile = (history.MEANWHILE.encode(),) if others else ()
         return oracle.Case(made.before, made.after, self.now, self.content, meanwhile)
 
     def reading(self, pool=None):
@@ -167,12 +169,13 @@ def undo_each(played, live=False):
     return outcomes
 
 
-def undo_one(played, made, pool, live=False):
+def undo_one(played, made, pool, live=False, exact=False):
     """Undoes one transaction in this pool, judges it, redoes it and judges that; "refused" or "undone"."""
-    case = played.case(made)
-    where = f"undo {made.number} ({made.script}), {'live' if live else 'outside'}"
+    case = played.case(made, exact)
+    where = f"undo {made.number} ({made.script}), {'live' if live else 'outside'}{', exactly' if exact else ''}"
+    flags = ["--exact"] if exact else []
     with session.inside(pool, played.profile) if live else contextlib.nullcontext() as inside:
-        answer = _undo(pool, played.profile, inside, made.number)
+        answer = _undo(pool, played.profile, inside, made.number, *flags)
         expect.that(answer.status in (0, 3), f"{where}: {answer}")
         if answer.status == 3:
             _check_refusal(played, made, case, answer, pool)
@@ -189,9 +192,9 @@ def undo_one(played, made, pool, live=False):
     return "undone"
 
 
-def _undo(pool, profile, inside, number):
+def _undo(pool, profile, inside, number, *flags):
     """From outside; while somebody is inside it goes live."""
-    answer = pool.fp("--yes", "-p", profile, "undo", str(number))
+    answer = pool.fp("--yes", "-p", profile, "undo", str(number), *flags)
     if inside and answer.status == 0:
         expect.equal(answer.result["mode"], "live")
     return answer

@@ -44,11 +44,12 @@ def _short(pool, seed, base):
     made = played.play(pool, seed, history.steps_of(seed, SHORT), base, profile)
     chance = random.Random(seed)
     try:
-        outcome = made.made and played.undo_one(made, chance.choice(made.made), pool, live=chance.random() < 0.5)
+        one = chance.choice(made.made) if made.made else None
+        outcome = one and played.undo_one(made, one, pool, live=chance.random() < 0.5, exact=chance.random() < 0.3)
     except expect.Failure as failure:
         raise expect.Failure(f"{failure}\n{history.shown(seed, made.steps)}") from None
     pool.ok("--yes", "delete", profile)
-    return outcome or None
+    return outcome
 
 
 def _many(t, seeds):
