@@ -168,6 +168,11 @@ def test_it_sees_each_aspect_of_a_path_that_nobody_should_touch(t):
         expect.equal(_seen(ALONE, path, None), {path}, f"{path} gone")
 
 
+def test_it_sees_the_time_of_a_directory_in_which_nothing_changed(t):
+    expect.equal(_seen(ALONE, b"/meanwhile", dataclasses.replace(DIRECTORY, mtime=99)), {b"/meanwhile"})
+    expect.equal(_seen(ALONE, b"/only", dataclasses.replace(DIRECTORY, mtime=99)), set())
+
+
 def test_it_sees_what_is_left_and_what_is_invented(t):
     expect.equal(_seen(ALONE, b"/only/installed", _file(b"x")), {b"/only/installed"})
     expect.equal(_seen(ALONE, b"/nobody", _file(b"x")), {b"/nobody"})
