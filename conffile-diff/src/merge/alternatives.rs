@@ -87,6 +87,31 @@ pub fn merge(sides: Sides<'_>) -> Result<Merged, Error> {
 /// A part of what is known about a name.
 type Part<'a> = dyn Fn(&Alternative) -> Option<Text> + 'a;
 
+/// The names and files of one alternative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Links {
+    /// The link of the name itself, absolute: `/usr/bin/editor`.
+    pub link: Vec<u8>,
+    /// Name and link of each slave.
+    pub slaves: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What can be chosen, absolute.
+    pub choices: Vec<Vec<u8>>,
+}
+
+/// Reads a record.
+///
+/// # Errors
+///
+/// It is cut short.
+pub fn links(content: &[u8]) -> Result<Links, Error> {
+    let alternative = parse(content)?;
+    Ok(Links {
+        link: alternative.link,
+        slaves: alternative.slaves.into_iter().collect(),
+        choices: alternative.choices.into_keys().collect(),
+    })
+}
+
 fn names<'a, I: Iterator<Item = &'a Text>>(
     three: Three<Option<&'a Alternative>>,
     of: impl Fn(&'a Alternative) -> I,

@@ -11,7 +11,7 @@
 //! 3. Records that nobody changed stay byte for byte, in mine's order.
 
 mod accounts;
-mod alternatives;
+pub mod alternatives;
 mod kind;
 mod lines;
 mod records;

@@ -1,10 +1,8 @@
 //! Carrying out an undo: beside the profile and exchanged in, or live through the merged mount.
 
 use std::collections::HashSet;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use conffile_diff::merge::{Kind, Maker, kind_of};
 use profile_db::ProfileFile;
 use profile_db::journal::{Action, Durability, Journal, Transaction, TransactionKind};
 use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
@@ -12,13 +10,14 @@ use profile_sys::tree::Root;
 use profile_sys::{btrfs, file};
 use serde::{Deserialize, Serialize};
 
+use super::derived::Remake;
 use super::join::{self, Joined};
+use super::meanwhile;
 use super::plan::{Method, Plan};
 use super::prepare::{NOW, Prepared, Source, Verb};
 use super::replay::{Replayed, replay};
 use super::services::{self, Services};
 use super::sides::Sides;
-use super::{derived, meanwhile};
 use crate::actor::Actor;
 use crate::delta::Change;
 use crate::error::{Error, Result};
@@ -277,9 +276,9 @@ fn beside(
             merged.close()?;
             view.close()?;
         }
-        if plan.linker_cache {
+        if !plan.remake.is_nothing() {
             let merged = View::writable(pool, &staged, &base)?;
-            derived::linker_cache(merged.path(), &mut replayed)?;
+            plan.remake.make(merged.path(), &mut replayed)?;
             merged.close()?;
         }
         let mut changed = plan.profile.clone();
@@ -330,14 +329,6 @@ pub(super) fn paths_of(restore: &[Change], joined: &[(PathBuf, Joined)]) -> Vec<
     let mut paths: Vec<PathBuf> = restored.chain(joined).cloned().collect();
     paths.sort();
     paths
-}
-
-/// Whether the linker's cache is one of those that no side has right.
-pub(super) fn makes_linker_cache(joined: &[(PathBuf, Joined)]) -> bool {
-    joined.iter().any(|(path, _)| {
-        let path = Path::new("/").join(path);
-        kind_of(path.as_os_str().as_bytes()) == Kind::Derived(Maker::Ldconfig)
-    })
 }
 
 /// The profile whose merged tree has every path as it is to be: the snapshot from before the transaction, or,
@@ -402,7 +393,7 @@ fn live(
     let task = Task {
         view_of: PathText::from(view_of),
         staging: is_staged.then(|| staging.word().to_owned()),
-        linker_cache: plan.linker_cache,
+        remake: plan.remake.clone(),
         paths: paths_of(&plan.restore, &plan.joined)
             .iter()
             .map(|path| PathText::from(path.as_path()))
@@ -492,9 +483,7 @@ fn replay_where_it_stands(
             .map(|path| PathText::from(path.as_path()))
             .collect();
         view.close()?;
-        if task.linker_cache {
-            derived::linker_cache(merged, &mut replayed)?;
-        }
+        task.remake.make(merged, &mut replayed)?;
         Ok(replayed)
     })
 }
@@ -556,9 +545,9 @@ pub struct Task {
     /// The staging directory that it is in, when it is in one.
     #[serde(default)]
     pub staging: Option<String>,
-    /// Whether the linker's cache is made anew.
+    /// What is made anew.
     #[serde(default)]
-    pub linker_cache: bool,
+    pub remake: Remake,
     /// The paths, relative to the merged root, parents before children.
     pub paths: Vec<PathText>,
     /// Paths whose time alone is set back.

@@ -9,8 +9,10 @@
 //! (the kernel's Documentation/filesystems/overlayfs.rst): the same plan is replayed through the merged mount, and a crash in the
 //! middle is finished by `recover`.
 
+mod alternatives;
 mod apply;
 mod choose;
+mod culprits;
 mod decisions;
 mod derived;
 mod essential;

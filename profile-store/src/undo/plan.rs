@@ -11,6 +11,7 @@ use profile_db::model::TransactionNumber;
 use profile_sys::mountinfo::{self, Mount};
 use profile_sys::tree::Kind;
 
+use super::derived::Remake;
 use super::join::Joined;
 use super::left_behind::LeftBehind;
 use crate::delta::{Change, ChangeKind, Delta};
@@ -122,8 +123,8 @@ pub struct Plan {
     pub joined: Vec<(PathBuf, Joined)>,
     /// Those of them that are written, in every step.
     pub merged: Vec<PathBuf>,
-    /// Whether the linker's cache is made anew.
-    pub linker_cache: bool,
+    /// What is made anew by programs of the profile.
+    pub remake: Remake,
     /// Paths of the transaction that stay as they are because it was decided so.
     pub kept: Vec<PathBuf>,
     /// Paths that are already as they were before.
@@ -140,6 +141,7 @@ pub(super) struct Sorted {
     pub meanwhile: Vec<Change>,
     pub joined: Vec<(PathBuf, Joined)>,
     pub kept: Vec<PathBuf>,
+    pub remake: Remake,
     pub already: usize,
     pub left_behind: Vec<LeftBehind>,
     pub conflicts: Vec<Conflict>,

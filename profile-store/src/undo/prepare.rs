@@ -9,7 +9,6 @@ use profile_db::model::{SnapshotName, Time, TransactionNumber};
 use profile_sys::btrfs;
 use profile_sys::mountinfo::Mount;
 
-use super::apply::makes_linker_cache;
 use super::decisions::Decisions;
 use super::join::Joined;
 use super::outlook::{self, Outlook};
@@ -231,7 +230,6 @@ impl Planning<'_> {
         let (transactions, built) = self.cascade(transactions, progress)?;
         let mut plan = self.plan_of(asked, built.sorted)?;
         plan.transactions = transactions;
-        plan.linker_cache = built.linker_cache;
         // The copy has what was joined: it is a path like the others.
         plan.joined = Vec::new();
         plan.restored = plan.restore.len() as u64;
@@ -408,7 +406,7 @@ impl Planning<'_> {
             },
             restored: (sorted.restore.len() + written.clone().count()) as u64,
             merged: written.map(|(path, _)| path.clone()).collect(),
-            linker_cache: makes_linker_cache(&sorted.joined),
+            remake: sorted.remake,
             restore: sorted.restore,
             times: sorted.times,
             meanwhile: sorted.meanwhile,

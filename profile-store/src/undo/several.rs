@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use profile_db::journal::Transaction;
 use profile_sys::btrfs;
 
-use super::apply::{makes_linker_cache, paths_of, wanted};
+use super::apply::{paths_of, wanted};
 use super::plan::Sorted;
 use super::prepare::{NOW, require_present_base};
 use super::replay::replay;
@@ -31,8 +31,6 @@ const BUILT: &str = "built";
 pub(super) struct Built {
     /// All steps together; `restore` and `times` are the difference of the copy to the present.
     pub sorted: Sorted,
-    /// Whether the linker's cache has to be made anew.
-    pub linker_cache: bool,
     /// The subvolumes that it took in the staging directory.
     parts: Vec<PathBuf>,
 }
@@ -84,7 +82,6 @@ impl Reading<'_> {
                 built.parts.push(into.clone());
             }
             self.apply_step(&step, &sides, &present, into, &staged)?;
-            built.linker_cache |= makes_linker_cache(&step.joined);
             built.take(step);
             base = Some(sides.base);
         }
@@ -118,7 +115,9 @@ impl Reading<'_> {
         let merged = View::writable(self.pool, staged, &sides.base)?;
         let paths = paths_of(&step.restore, &step.joined);
         let mut silent = crate::progress::Silent;
-        replay(view.path(), merged.path(), &paths, &step.times, &mut silent)?;
+        let mut done = replay(view.path(), merged.path(), &paths, &step.times, &mut silent)?;
+        // What is chosen now the next step sees; where it cannot be done, the end of all says so.
+        step.remake.make(merged.path(), &mut done)?;
         merged.close()?;
         view.close()
     }
@@ -147,6 +146,7 @@ impl Built {
                 self.sorted.left_behind.push(left);
             }
         }
+        self.sorted.remake.linker_cache |= step.remake.linker_cache;
         for change in step.meanwhile {
             if !self
                 .sorted

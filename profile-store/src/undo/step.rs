@@ -7,12 +7,14 @@ use profile_db::ProfileFile;
 use profile_db::journal::{Filter, Journal, Transaction};
 use profile_db::model::TransactionNumber;
 use profile_db::state::State;
+use profile_sys::tree::Root;
 
 use super::decisions::Decisions;
+use super::derived::Remake;
 use super::plan::{self, Obstacle, Sorted};
 use super::sides::{self, Made, Sides};
 use super::world::{Decided, World};
-use super::{Wishes, left_behind, packages, whole};
+use super::{Wishes, alternatives, culprits, left_behind, packages, whole};
 use crate::delta::Delta;
 use crate::error::{Error, Result};
 use crate::pool::Pool;
@@ -63,11 +65,16 @@ impl Reading<'_> {
             if settle_more(&mut settled, decisions, &sorted.conflicts, &unmet) {
                 continue;
             }
+            let chosen = match sorted.joined.is_empty() {
+                true => Vec::new(),
+                false => alternatives::settle(&world.present()?, &mut sorted)?,
+            };
             if !sorted.conflicts.is_empty() {
-                self.name_culprits(later, &mut sorted.conflicts)?;
+                self.name_culprits(&world, later, &mut sorted.conflicts)?;
             }
             sorted.conflicts.extend(unmet);
             sorted.left_behind = left_behind;
+            sorted.remake = Remake::of(&sorted.joined, chosen);
             return Ok(sorted);
         }
     }
@@ -125,17 +132,31 @@ impl Reading<'_> {
         Ok(later)
     }
 
-    /// Says for every conflict which later transactions changed the path.
-    fn name_culprits(&self, later: &[Transaction], conflicts: &mut [plan::Conflict]) -> Result<()> {
+    /// Says for every conflict which later transactions changed the path, or the records in it that are in
+    /// question.
+    fn name_culprits(
+        &self,
+        world: &World<'_>,
+        later: &[Transaction],
+        conflicts: &mut [plan::Conflict],
+    ) -> Result<()> {
+        let [before, ..] = world.trees()?;
+        let before = Root::open(before)?;
         for transaction in later {
-            let delta = match sides::sides(self.pool, transaction, "compared") {
-                Ok(sides) => sides::made(self.pool, self.journal, transaction, &sides)?.delta,
+            let (sides, delta) = match sides::sides(self.pool, transaction, "compared") {
+                Ok(sides) => {
+                    let made = sides::made(self.pool, self.journal, transaction, &sides)?;
+                    (sides, made.delta)
+                }
                 // A rename or a collected snapshot has nothing to compare; the conflict stands all the same.
-                Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => Delta::default(),
+                Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => continue,
                 Err(error) => return Err(error),
             };
+            let its = World::new(self.pool, &sides, &sides.post);
             for conflict in conflicts.iter_mut() {
-                if delta.get(&conflict.path).is_some() {
+                if culprits::changed(&delta, &conflict.path)
+                    && culprits::changed_records(&its, &before, conflict)?
+                {
                     conflict.by.push(transaction.number);
                 }
             }

@@ -74,14 +74,47 @@ def test_a_later_package_that_needs_it_stands_in_the_way(t):
 
 
 def test_an_upgrade_after_it_stands_in_the_way(t):
+    """And it alone: what else changed dpkg's status since has nothing to do with it."""
     pool = t.pool("mini")
-    number = _older(pool, "fpt-hello=1", "fpt-hello=2")
+    number = _older(pool, "fpt-hello=1", "fpt-links", "fpt-hello=2")
     later = pool.newest()["number"]
+    expect.status(pool.install("fpt-modes"), 0)
     answer = expect.status(pool.fp("--yes", "-p", "dev", "undo", number), 3)
     reasons = {command.path_of(c): (c["reason"], c["transactions"]) for c in answer.envelope["result"]["conflicts"]}
     reason, by = reasons[b"/var/lib/dpkg/status"]
     expect.contains(reason, "package fpt-hello (now version 2, install ok installed, before nothing)")
     expect.equal(by, [later])
+    result = roundtrip.undo_outside(pool, number, "--cascade")
+    expect.equal(result["taken_back"], [later, int(number)])
+    roundtrip.clean(pool)
+
+
+def test_an_alternative_keeps_what_a_later_package_needs_of_it(t):
+    pool = t.pool("mini")
+
+    def tool():
+        """What the name leads to, and whether update-alternatives agrees."""
+        pool.run_ok("dev", "test", "-x", "/usr/bin/fpt-tool")
+        query = pool.run_ok("dev", "update-alternatives", "--query", "fpt-tool").text
+        found = pool.run_ok("dev", "readlink", "-f", "/usr/bin/fpt-tool").text.strip()
+        expect.contains(query, f"Value: {found}")
+        expect.contains(query, "Status: auto")
+        return found, query.count("Alternative:")
+
+    number = _older(pool, "fpt-alt-a", "fpt-alt-b")
+    both, of_b = pool.reading(), tool()[0]
+    undone = roundtrip.undo_outside(pool, number)
+    expect.equal(tool(), (of_b, 1), "the later one is the better one")
+    roundtrip.clean(pool)
+    roundtrip.undo_outside(pool, str(undone["transaction"]))
+    _alike(t, both, pool.reading(), "after the redo")
+    expect.status(pool.apt("purge", "fpt-alt-a", "fpt-alt-b"), 0)
+    number = _older(pool, "fpt-alt-b", "fpt-alt-a")
+    expect.equal(tool()[0], of_b)
+    roundtrip.undo_outside(pool, number)
+    found, choices = tool()
+    expect.that(found != of_b and choices == 1, "what is left is chosen")
+    roundtrip.clean(pool)
 
 
 def test_an_account_goes_and_a_later_one_stays(t):
