@@ -1,5 +1,6 @@
 //! The command line. The doc comments here are the manual: the man pages are made from them.
 
+mod base;
 mod history;
 
 use std::ffi::OsString;
@@ -8,7 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use profile_db::pool_file::{INODE_FLOOR_DEFAULT, INODE_FLOOR_MAX};
 
-pub use history::{Blame, Diff, History, Pin, Show};
+pub use base::{BaseAdd, BaseCommand, BaseName};
+pub use history::{Blame, Diff, History, Pin, Restore, Show};
 
 use crate::output::units::parse_size;
 use crate::span::Span;
@@ -52,8 +54,8 @@ pub struct Global {
 
     /// Work on this profile
     ///
-    /// For acknowledge, blame, diff, history, info, pin, redo, show, status, undo and unpin. Without it
-    /// they work on the profile that the command runs in.
+    /// For acknowledge, blame, diff, history, info, pin, redo, restore, show, status, undo and unpin.
+    /// Without it they work on the profile that the command runs in.
     #[arg(short, long, global = true, value_name = "NAME|ID")]
     pub profile: Option<String>,
 
@@ -156,6 +158,13 @@ pub enum Command {
     Undo(Undo),
     /// Take an undo back
     Redo(Redo),
+    /// Bring a file or a directory back as it was
+    ///
+    /// From the snapshot before transaction N or after it; a directory with all that is below it, and
+    /// without what came since. It is a transaction: what was there before is in its snapshot, and undo
+    /// takes it back. dpkg is not told, so where the files of a package come from another version than
+    /// the installed one that is said, and dpkg's own database is refused.
+    Restore(Restore),
     /// Keep the snapshots of a transaction
     ///
     /// No rule of retention deletes them until the pin is taken away. A transaction whose snapshots are
@@ -253,64 +262,6 @@ pub struct PoolGc {
     /// Only list what would be collected
     #[arg(long)]
     pub dry_run: bool,
-}
-
-/// `base …`
-#[derive(Debug, Subcommand)]
-pub enum BaseCommand {
-    /// Add a base
-    ///
-    /// From mmdebstrap, a directory or a tar archive. It becomes visible only when it is whole, and is
-    /// never written again.
-    Add(BaseAdd),
-    /// List the bases
-    List,
-    /// Show one base
-    Info(BaseName),
-    /// Compare a base with what it was when it was added
-    Verify(BaseName),
-    /// Remove a base that nothing needs
-    ///
-    /// Refused while a profile, a snapshot or a mount needs it.
-    Remove(BaseName),
-}
-
-/// `base add`
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("source").required(true))]
-pub struct BaseAdd {
-    /// Version of the new base, such as 13.2
-    pub version: String,
-    /// Make it with mmdebstrap from this Debian release, such as trixie
-    #[arg(long, value_name = "SUITE", group = "source")]
-    pub bootstrap: Option<String>,
-    /// Copy it from this directory
-    #[arg(long, value_name = "DIR", group = "source", value_hint = clap::ValueHint::DirPath)]
-    pub from_directory: Option<PathBuf>,
-    /// Unpack it from this tar archive, compressed or not
-    #[arg(long, value_name = "TAR", group = "source", value_hint = clap::ValueHint::FilePath)]
-    pub from_tar: Option<PathBuf>,
-    /// Packages that mmdebstrap installs besides, separated by commas
-    #[arg(long, value_name = "PACKAGES", value_delimiter = ',', conflicts_with_all = ["from_directory", "from_tar"])]
-    pub include: Vec<String>,
-    /// The mirror that mmdebstrap fetches from
-    #[arg(long, value_name = "URL", conflicts_with_all = ["from_directory", "from_tar"])]
-    pub mirror: Option<String>,
-    /// The set of packages that mmdebstrap installs
-    #[arg(long, value_name = "VARIANT", conflicts_with_all = ["from_directory", "from_tar"])]
-    pub variant: Option<String>,
-    /// Make it the base of new profiles
-    ///
-    /// The first base of a pool is so without being told.
-    #[arg(long)]
-    pub current: bool,
-}
-
-/// The one base that a verb is about.
-#[derive(Debug, Args)]
-pub struct BaseName {
-    /// Version of the base
-    pub version: String,
 }
 
 /// `create`
@@ -553,6 +504,7 @@ impl Command {
             Self::Blame(_) => "blame",
             Self::Undo(_) => "undo",
             Self::Redo(_) => "redo",
+            Self::Restore(_) => "restore",
             Self::Pin(_) => "pin",
             Self::Unpin(_) => "unpin",
             Self::Status => "status",
@@ -574,6 +526,7 @@ impl Command {
                 | Self::Blame(_)
                 | Self::Undo(_)
                 | Self::Redo(_)
+                | Self::Restore(_)
                 | Self::Pin(_)
                 | Self::Unpin(_)
                 | Self::Status

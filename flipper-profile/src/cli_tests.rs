@@ -83,6 +83,24 @@ fn a_setting_has_a_key_and_may_have_an_empty_value() {
 }
 
 #[test]
+fn a_path_is_restored_from_one_side_of_a_transaction() {
+    let from = |word: &str| match parse(&format!("restore /etc/x --from {word}")) {
+        Ok(Cli {
+            command: Command::Restore(restore),
+            ..
+        }) => Some((restore.from.number, restore.from.post)),
+        _ => None,
+    };
+    assert_eq!(from("12"), Some((12, false)));
+    assert_eq!(from("12:pre"), Some((12, false)));
+    assert_eq!(from("12:post"), Some((12, true)));
+    for word in ["0", "-1", "x", "12:", "12:origin", "12:pre:post", ":pre"] {
+        assert_eq!(from(word), None, "{word}");
+    }
+    assert!(parse("restore /etc/x").is_err());
+}
+
+#[test]
 fn verbose_and_quiet_exclude_each_other() {
     assert!(parse("-v -q list").is_err());
 }

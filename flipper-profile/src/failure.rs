@@ -206,6 +206,7 @@ fn path_of(error: &profile_store::Error) -> Option<&Path> {
         | Store::SnapshotMissing { path }
         | Store::Locked { path }
         | Store::SessionFile { path, .. } => Some(path),
+        Store::NotRestorable(refused) => refused.path().map(PathBuf::as_path),
         Store::MountedOn { mount_points, .. } => mount_points.first().map(PathBuf::as_path),
         Store::Delta { to, .. } => Some(to),
         Store::RollbackFailed { failed, .. } => path_of(failed),

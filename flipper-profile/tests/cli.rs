@@ -96,6 +96,7 @@ const LINES: &[&[&str]] = &[
     &["status"],
     &["acknowledge"],
     &["blame", "/etc/x"],
+    &["restore", "/etc/x", "--from", "1"],
     &["pin", "1"],
     &["unpin", "1"],
     &["recover"],

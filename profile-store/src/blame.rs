@@ -17,7 +17,7 @@ use profile_sys::tree::Kind;
 
 use crate::changes::package_in;
 use crate::error::{Error, Result};
-use crate::layers::Layers;
+use crate::merged::Merged;
 use crate::package_database::{DPKG, unreadable};
 use crate::pool::Pool;
 use crate::{profile, state_paths};
@@ -96,7 +96,7 @@ pub struct Blame {
 /// The profile's base is gone, or the journal, a snapshot or dpkg's database cannot be read.
 pub fn of(pool: &Pool, journal: &Journal, profile: &ProfileFile, path: &Path) -> Result<Blame> {
     let (base, _) = profile::base_for(pool, profile)?;
-    let present = Layers::new(&pool.layout().profile(&profile.id), &base);
+    let present = Merged::new(&pool.layout().profile(&profile.id), &base);
     let found = present.find(path)?;
     let owners = owners(&present, path)?;
     let going_on = journal.open_transactions(Some(&profile.id))?;
@@ -184,7 +184,7 @@ fn last(
 }
 
 /// The packages that have the path in their lists now, with their versions.
-fn owners(present: &Layers, path: &Path) -> Result<Vec<Owner>> {
+fn owners(present: &Merged, path: &Path) -> Result<Vec<Owner>> {
     let found = present.owners(path)?;
     if found.is_empty() {
         return Ok(Vec::new());
@@ -217,7 +217,7 @@ struct Trail<'a> {
 
 impl Trail<'_> {
     /// From the present back to the transaction that is held to have changed it, or to the origin.
-    fn follow(&self, present: Layers, base: &Path, last: Option<&Last>) -> Result<Source> {
+    fn follow(&self, present: Merged, base: &Path, last: Option<&Last>) -> Result<Source> {
         let mut newer = (present, None);
         let mut unprotected = Vec::new();
         let mut outcome = None;
@@ -247,7 +247,7 @@ impl Trail<'_> {
     fn pass(
         &self,
         row: &Transaction,
-        newer: &mut (Layers, Option<TransactionNumber>),
+        newer: &mut (Merged, Option<TransactionNumber>),
         unprotected: &mut Vec<TransactionNumber>,
     ) -> Result<Option<Source>> {
         if row.state == State::Skipped {
@@ -274,7 +274,7 @@ impl Trail<'_> {
     fn beginning(
         &self,
         base: &Path,
-        (oldest, before): (Layers, Option<TransactionNumber>),
+        (oldest, before): (Merged, Option<TransactionNumber>),
         unprotected: Vec<TransactionNumber>,
     ) -> Result<Source> {
         let name = SnapshotName::Origin.to_string();
@@ -287,7 +287,7 @@ impl Trail<'_> {
                 });
             }
         }
-        let alone = Layers::base_alone(base);
+        let alone = Merged::base_alone(base);
         Ok(match (alone.find(self.path)?, oldest.find(self.path)?) {
             (None, None) => Source::Nothing,
             _ if alone.differ(&oldest, self.path)?.is_none() => Source::Base,
@@ -296,14 +296,14 @@ impl Trail<'_> {
     }
 
     /// The tree of a snapshot; `None` when it, or the base below it, is gone.
-    fn snapshot(&self, name: Option<&str>) -> Result<Option<Layers>> {
+    fn snapshot(&self, name: Option<&str>) -> Result<Option<Merged>> {
         let Some(name) = name else { return Ok(None) };
         let path = self.pool.layout().snapshots(&self.profile.id).join(name);
         if !file::exists(&path)? {
             return Ok(None);
         }
         match profile::base_for(self.pool, &profile::read_file(&path)?) {
-            Ok((base, _)) => Ok(Some(Layers::new(&path, &base))),
+            Ok((base, _)) => Ok(Some(Merged::new(&path, &base))),
             Err(Error::BaseUnusable { .. }) => Ok(None),
             Err(error) => Err(error),
         }

@@ -6,9 +6,8 @@ mod exit;
 
 use std::path::PathBuf;
 
-use profile_db::model::{BaseVersion, TransactionNumber};
-
 pub use exit::Exit;
+use profile_db::model::{BaseVersion, TransactionNumber};
 
 /// What helps when the pool is full.
 const FREE_SPACE: &str =
@@ -305,6 +304,9 @@ pub enum Error {
         /// Why.
         detail: &'static str,
     },
+    /// A path cannot be brought back from a snapshot.
+    #[error(transparent)]
+    NotRestorable(#[from] crate::restore::Refused),
     /// apt or dpkg is at work in the profile.
     #[error("a package manager is at work in profile '{name}'")]
     PackageManagerBusy {
@@ -449,6 +451,7 @@ impl Error {
             Self::NothingTo { .. } => "nothing-to-do",
             Self::NotUndoable { .. } => "not-undoable",
             Self::NothingToPin { .. } => "nothing-to-pin",
+            Self::NotRestorable(_) => "not-restorable",
             Self::PackageManagerBusy { .. } => "package-manager-busy",
             Self::Services { .. } => "services",
             Self::MountedOn { .. } => "mounted-on",
@@ -555,6 +558,7 @@ impl Error {
                 format!("add it anew under another version; profiles over '{version}' should be checked")
             }
             Self::NoSuchTransaction { .. } | Self::NothingTo { .. } | Self::NothingToPin { .. } => "`flipper-profile history` shows the transactions".into(),
+            Self::NotRestorable(refused) => return refused.hint(),
             Self::PackageManagerBusy { .. } => "wait until it has finished, then try again".into(),
             Self::Services { .. } => {
                 "`systemctl --failed` and `systemctl list-jobs` in the profile tell more; stop it there, then try again".into()

@@ -269,7 +269,7 @@ fn operation(
             for path in replayed.changed {
                 let path = path.to_path();
                 report.left.push(format!(
-                    "/{} was changed since the undo was interrupted, and stays as it is",
+                    "/{} was changed since the change was interrupted, and stays as it is",
                     path.display()
                 ));
             }

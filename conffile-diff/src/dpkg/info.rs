@@ -1,5 +1,7 @@
 //! Files of `/var/lib/dpkg/info`: which paths belong to a package, and whose file it is.
 
+use std::borrow::Cow;
+
 use super::stanza::lossy;
 use crate::attribution::paths::canonical;
 
@@ -16,11 +18,12 @@ pub fn parse_list(bytes: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Whether a `<package>.list` file has this path: absolute, as it is called where `/usr` is merged.
-pub fn lists(bytes: &[u8], path: &[u8]) -> bool {
+/// The lines of a `<package>.list` file as the paths are called where `/usr` is merged.
+pub fn listed(bytes: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
     bytes
         .split(|&byte| byte == b'\n')
-        .any(|line| canonical(line).as_ref() == path)
+        .filter(|line| line.starts_with(b"/"))
+        .map(canonical)
 }
 
 /// Paths of a `<package>.conffiles` file; the flag `remove-on-upgrade` may stand before one.
@@ -87,10 +90,17 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_a_path_under_its_present_name() {
-        let list = b"/.\n/lib\n/lib/udev\n/etc/with blank\n";
-        assert!(lists(list, b"/usr/lib/udev") && lists(list, b"/etc/with blank"));
-        assert!(!lists(list, b"/etc/with") && !lists(list, b"/lib/udev"));
+    fn a_list_has_its_paths_under_their_present_names() {
+        let found: Vec<_> = listed(b"/.\n/lib\n/lib/udev\n/etc/with blank\n").collect();
+        assert_eq!(
+            found,
+            [
+                &b"/."[..],
+                b"/usr/lib",
+                b"/usr/lib/udev",
+                b"/etc/with blank"
+            ]
+        );
     }
 
     #[test]

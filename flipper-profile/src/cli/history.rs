@@ -57,3 +57,39 @@ pub struct Pin {
     #[arg(value_name = "N", value_parser = transaction_number())]
     pub number: i64,
 }
+
+/// `restore`
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The path; from the root of the profile's tree, or inside of the profile from where one is
+    #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    pub path: PathBuf,
+    /// Bring it back from before transaction N, or with ":post" from after it
+    #[arg(long, value_name = "N[:pre|:post]", value_parser = parse_from)]
+    pub from: From,
+    /// Only tell what would be done
+    #[arg(long, visible_alias = "dry-run")]
+    pub check: bool,
+}
+
+/// Where a path is restored from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct From {
+    /// Number of the transaction.
+    pub number: i64,
+    /// The snapshot after it, in place of the one before.
+    pub post: bool,
+}
+
+fn parse_from(word: &str) -> Result<From, String> {
+    let (number, post) = match word.split_once(':') {
+        None => (word, false),
+        Some((number, "pre")) => (number, false),
+        Some((number, "post")) => (number, true),
+        Some(_) => return Err("expected N, N:pre or N:post".into()),
+    };
+    match number.parse() {
+        Ok(number) if number > 0 => Ok(From { number, post }),
+        _ => Err("expected N, N:pre or N:post, with the number of a transaction".into()),
+    }
+}

@@ -18,6 +18,7 @@ mod recover;
 mod rename;
 mod reset;
 mod resolve;
+mod restore;
 mod run;
 mod set;
 mod show;
@@ -76,6 +77,7 @@ pub fn run(command: Command, context: &Context) -> Result<Outcome> {
         Command::Undo(arguments) => undo::undo(&arguments, context),
         Command::Redo(arguments) => undo::redo(&arguments, context),
         Command::Blame(arguments) => blame::run(&arguments, context),
+        Command::Restore(arguments) => restore::run(&arguments, context),
         Command::Pin(arguments) => pin::run(&arguments, true, context),
         Command::Unpin(arguments) => pin::run(&arguments, false, context),
         Command::Status => status::run(context),

@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use profile_db::ProfileFile;
-use profile_store::layers::Layers;
+use profile_store::merged::Merged;
 use profile_store::{Error, Pool, profile};
 
 use crate::context::{Context, Result};
@@ -44,7 +44,7 @@ pub fn in_profile(
         Err(Error::BaseUnusable { .. }) => return Ok(plain(&absolute)),
         Err(error) => return Err(error.into()),
     };
-    let present = Layers::new(&pool.layout().profile(&profile.id), &base);
+    let present = Merged::new(&pool.layout().profile(&profile.id), &base);
     Ok(present
         .place(&absolute)?
         .unwrap_or_else(|| plain(&absolute)))

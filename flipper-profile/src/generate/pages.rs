@@ -229,6 +229,19 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("Take back the last undo", "flipper-profile redo")],
     ),
     (
+        "restore",
+        &[
+            (
+                "A configuration file as it was before transaction 12",
+                "flipper-profile restore /etc/nginx/nginx.conf --from 12",
+            ),
+            (
+                "See what bringing back a directory would do",
+                "flipper-profile -p tv restore /etc/nginx --from 12:post --check",
+            ),
+        ],
+    ),
+    (
         "pin",
         &[(
             "Keep the state before transaction 12 for good",

@@ -10,6 +10,7 @@ pub mod change;
 pub mod pool;
 pub mod profile;
 pub mod recover;
+pub mod restore;
 pub mod retention;
 pub mod status;
 pub mod transaction;

@@ -8,6 +8,7 @@ use super::change::{Change, Diff, TextDiff};
 use super::pool::{Checked, Collected, Created, Format, Info, Problem, Tool, Upgraded};
 use super::profile::{Done, Profile, Profiles, Row, Unreadable};
 use super::recover::{Action, Recovered};
+use super::restore::Restored;
 use super::retention::{Pruned, Sizes};
 use super::status::{Space, Status};
 use super::transaction::{Acknowledged, Package, Pinned, Shown, Transaction};
@@ -201,6 +202,24 @@ pub fn unsettled_blame() -> Blame {
         going_on: vec![15],
         base: "13.2".into(),
         name: b"/etc/x\xff".to_vec(),
+    }
+}
+
+pub fn restored() -> Restored {
+    Restored {
+        transaction: Some(14),
+        path: JsonPath::new(b"/etc/nginx"),
+        from: 12,
+        snapshot: "12-pre".into(),
+        mode: "staged",
+        check: false,
+        nothing: false,
+        brought: 1,
+        replaced: vec![item(b"/etc/nginx/nginx.conf", "content")],
+        removed: vec![item(b"/etc/nginx/mine\xff", "file")],
+        kept: Vec::new(),
+        notes: vec!["/etc/nginx/nginx.conf of nginx: from its version 1, while 2 is installed; dpkg does not know".into()],
+        name: b"/etc/nginx".to_vec(),
     }
 }
 

@@ -147,22 +147,23 @@ impl Undone {
             }
         }
     }
+}
 
-    fn list(text: &mut String, title: &str, items: &[Item], style: &Style) {
-        if items.is_empty() {
-            return;
-        }
-        text.push_str(&format!("{title}:\n"));
-        let shown = if style.verbose { items.len() } else { SHOWN };
-        for item in items.iter().take(shown) {
-            text.push_str(&format!("  {}\n", item.line()));
-        }
-        if items.len() > shown {
-            text.push_str(&format!(
-                "  and {} more (-v shows all)\n",
-                items.len() - shown
-            ));
-        }
+/// Adds a list with its title, when it has anything.
+pub fn list(text: &mut String, title: &str, items: &[Item], style: &Style) {
+    if items.is_empty() {
+        return;
+    }
+    text.push_str(&format!("{title}:\n"));
+    let shown = if style.verbose { items.len() } else { SHOWN };
+    for item in items.iter().take(shown) {
+        text.push_str(&format!("  {}\n", item.line()));
+    }
+    if items.len() > shown {
+        text.push_str(&format!(
+            "  and {} more (-v shows all)\n",
+            items.len() - shown
+        ));
     }
 }
 
@@ -202,13 +203,13 @@ impl Human for Undone {
             }
             (None, false) => format!("Nothing was left to {} of {what}.\n", self.verb),
         };
-        Self::list(&mut text, "stands in the way", &self.conflicts, style);
+        list(&mut text, "stands in the way", &self.conflicts, style);
         let title = "cannot be replaced while the profile is in use";
-        Self::list(&mut text, title, &self.not_live, style);
+        list(&mut text, title, &self.not_live, style);
         match self.merged.len() as u64 {
             0 => {}
             _ if style.verbose => {
-                Self::list(
+                list(
                     &mut text,
                     "changed since too, with both changes",
                     &self.merged,
@@ -223,7 +224,7 @@ impl Human for Undone {
         }
         match self.kept.len() as u64 {
             0 => {}
-            _ if style.verbose => Self::list(&mut text, "as it is now", &self.kept, style),
+            _ if style.verbose => list(&mut text, "as it is now", &self.kept, style),
             number => text.push_str(&format!(
                 "{} left as now (-v lists them).\n",
                 units::count(number, "path is", "paths are"),
@@ -234,8 +235,8 @@ impl Human for Undone {
         } else {
             "changed meanwhile, kept"
         };
-        Self::list(&mut text, kept, &self.meanwhile, style);
-        Self::list(&mut text, "not brought back", &self.left_behind, style);
+        list(&mut text, kept, &self.meanwhile, style);
+        list(&mut text, "not brought back", &self.left_behind, style);
         if text_is_of_a_change(self) {
             self.services(&mut text);
         }

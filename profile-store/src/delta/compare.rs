@@ -58,6 +58,32 @@ pub(super) fn compare(
     Ok(comparison.changes.into_values().collect())
 }
 
+/// Compares the merged trees at `old` and `new` at `path` and everywhere below it.
+pub(super) fn below(
+    old: &Path,
+    new: &Path,
+    path: &Path,
+    state: &[StatePath],
+) -> Result<Vec<Change>> {
+    // Where all is compared, nobody asks what uppers and bases have.
+    let side = |merged| Side {
+        profile: merged,
+        base: merged,
+        merged,
+    };
+    let (old, new) = (side(old), side(new));
+    let mut comparison = Comparison {
+        old: &old,
+        new: &new,
+        state,
+        whole: HashSet::new(),
+        missing: [HashSet::new(), HashSet::new()],
+        changes: BTreeMap::new(),
+    };
+    comparison.compare(path, &Below::All)?;
+    Ok(comparison.changes.into_values().collect())
+}
+
 /// What is known of everything below a path.
 enum Below<'a> {
     /// It may differ, whatever the stream says.
@@ -311,8 +337,8 @@ fn join(root: &Path, relative: &Path) -> PathBuf {
     }
 }
 
-/// Extended attributes that are part of the merged tree; overlayfs hides its own from a merged view, a layer
-/// shows them.
+/// Extended attributes that are part of the merged tree; overlayfs hides its own from a merged view, an
+/// upper shows them.
 fn xattrs(path: &Path) -> Result<Vec<(std::ffi::OsString, Vec<u8>)>> {
     let mut found = tree::xattrs(path)?;
     found.retain(|(name, _)| !name.as_encoded_bytes().starts_with(b"trusted.overlay."));

@@ -221,5 +221,16 @@ pub fn of_touched(
     Ok(Delta { changes })
 }
 
+/// What differs at `path` and below it from the merged tree mounted at `older` to the one at `newer`, whatever
+/// bases they stand on. Both are walked there, so this is for a path that somebody named.
+///
+/// # Errors
+///
+/// A path cannot be read.
+pub fn below(older: &Path, newer: &Path, path: &Path, state: &[StatePath]) -> Result<Delta> {
+    let changes = compare::below(older, newer, path, state)?;
+    Ok(Delta { changes })
+}
+
 #[cfg(test)]
 mod fixture_tests;

@@ -215,7 +215,7 @@ pub(super) fn sort(
 
 /// Where something is mounted on an entry that would be removed or replaced, among the mounts of a profile
 /// that is entered. A directory that stays one is neither.
-pub(super) fn mounted_on(mounts: &[Mount], restore: &[Change]) -> Vec<PathBuf> {
+pub(crate) fn mounted_on(mounts: &[Mount], restore: &[Change]) -> Vec<PathBuf> {
     let directory = Some(Kind::Directory);
     let goes = |change: &&Change| (change.old, change.new) != (directory, directory);
     let going: HashSet<&Path> = restore

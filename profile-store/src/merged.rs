@@ -1,9 +1,9 @@
-//! Single paths of a merged tree, read from its two layers without a mount.
+//! Single paths of a merged tree, read from the upper and the base without a mount.
 //!
 //! Where one path is asked about, that is a few looks instead of a snapshot and a mount; and the upper of a
 //! profile that is mounted may not be mounted a second time, while it can be read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::package_database::{DPKG, read_optional};
 
 /// An upper over a base. Paths are relative to the merged root.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layers {
+pub struct Merged {
     upper: Option<PathBuf>,
     base: PathBuf,
 }
@@ -28,13 +28,16 @@ pub struct Layers {
 /// An entry of the merged tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The layer that it shows through from.
-    pub layer: PathBuf,
+    /// The upper or the base, whichever it shows through from.
+    pub side: PathBuf,
     /// What it is.
     pub meta: Meta,
 }
 
-impl Layers {
+/// A package that has a path in its list: its name, and its architecture where dpkg's file has one.
+pub type InList = (String, Option<String>);
+
+impl Merged {
     /// The merged tree of a profile's subvolume, or of a snapshot of one, over its base.
     pub fn new(profile: &Path, base: &Path) -> Self {
         Self {
@@ -55,7 +58,7 @@ impl Layers {
     ///
     /// # Errors
     ///
-    /// A layer cannot be read.
+    /// The upper or the base cannot be read.
     pub fn find(&self, path: &Path) -> Result<Option<Entry>> {
         let mut here = PathBuf::new();
         let mut found = self.top()?;
@@ -72,16 +75,16 @@ impl Layers {
         Ok(found.map(|(entry, _)| entry))
     }
 
-    /// The root, and in which layers it is looked for what is in it.
+    /// The root, and on which sides it is looked for what is in it.
     fn top(&self) -> Result<Option<(Entry, [bool; 2])>> {
         self.step(Path::new(""), [true, true])
     }
 
-    /// The entry `path` of a directory that shows in the layers `visible` (upper, base), and in which of
+    /// The entry `path` of a directory that shows on the sides `visible` (upper, base), and on which of
     /// them it shows itself.
     fn step(&self, path: &Path, visible: [bool; 2]) -> Result<Option<(Entry, [bool; 2])>> {
-        let entry = |layer: &Path, meta: Meta| Entry {
-            layer: layer.to_path_buf(),
+        let entry = |side: &Path, meta: Meta| Entry {
+            side: side.to_path_buf(),
             meta,
         };
         let in_base = match visible[1] {
@@ -107,11 +110,11 @@ impl Layers {
     ///
     /// # Errors
     ///
-    /// A layer cannot be read.
+    /// The upper or the base cannot be read.
     pub fn list(&self, path: &Path) -> Result<Vec<OsString>> {
         let mut names = BTreeSet::new();
-        for layer in self.upper.iter().chain([&self.base]) {
-            let directory = below(layer, path);
+        for side in self.upper.iter().chain([&self.base]) {
+            let directory = below(side, path);
             if tree::lstat(&directory)?.is_some_and(|meta| meta.kind == Kind::Directory) {
                 names.extend(file::list(&directory)?);
             }
@@ -133,7 +136,7 @@ impl Layers {
     pub fn read(&self, path: &Path) -> Result<Vec<u8>> {
         match self.find(path)? {
             Some(entry) if entry.meta.kind == Kind::File => {
-                read_optional(&below(&entry.layer, path))
+                read_optional(&below(&entry.side, path))
             }
             _ => Ok(Vec::new()),
         }
@@ -144,13 +147,13 @@ impl Layers {
     ///
     /// # Errors
     ///
-    /// A layer cannot be read.
+    /// The upper or the base cannot be read.
     pub fn place(&self, typed: &Path) -> Result<Option<PathBuf>> {
         let kind = |path: &Path| Ok(self.find(path)?.map(|entry| entry.meta.kind));
         let target = |path: &Path| {
             let entry = self.find(path)?;
-            let layer = entry.map_or_else(|| self.base.clone(), |entry| entry.layer);
-            Ok(file::read_link(&layer.join(path))?)
+            let side = entry.map_or_else(|| self.base.clone(), |entry| entry.side);
+            Ok(file::read_link(&side.join(path))?)
         };
         let typed = typed.strip_prefix("/").unwrap_or(typed);
         let (directory, name) = match (typed.parent(), typed.file_name()) {
@@ -169,7 +172,7 @@ impl Layers {
     ///
     /// # Errors
     ///
-    /// A layer cannot be read.
+    /// The upper or the base cannot be read.
     pub fn differ(&self, newer: &Self, path: &Path) -> Result<Option<ChangeKind>> {
         let kind = match (self.find(path)?, newer.find(path)?) {
             (None, None) => None,
@@ -178,42 +181,59 @@ impl Layers {
             // The very same entry of a base.
             (Some(old), Some(new)) if old == new => None,
             (Some(old), Some(new)) => {
-                delta::differs(&old.layer, &new.layer, path, &old.meta, &new.meta)?
+                delta::differs(&old.side, &new.side, path, &old.meta, &new.meta)?
             }
         };
         Ok(kind.filter(|kind| *kind != ChangeKind::Times))
     }
 
-    /// The packages whose lists have a path, as dpkg -S finds them: names, with the architecture where dpkg's
-    /// file has one.
+    /// The packages whose lists have a path, as dpkg -S finds them.
     ///
     /// # Errors
     ///
     /// dpkg's directory cannot be read.
-    pub fn owners(&self, path: &Path) -> Result<Vec<(String, Option<String>)>> {
-        let absolute = [b"/", path.as_os_str().as_bytes()].concat();
+    pub fn owners(&self, path: &Path) -> Result<Vec<InList>> {
+        let found = self.owners_of(&[path])?;
+        Ok(found.into_iter().map(|(_, owner)| owner).collect())
+    }
+
+    /// As [`Merged::owners`], of several paths at once: each with one package that has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Merged::owners`].
+    pub fn owners_of<'a>(&self, paths: &[&'a Path]) -> Result<Vec<(&'a Path, InList)>> {
+        let by_name: HashMap<Vec<u8>, &Path> = paths
+            .iter()
+            .map(|path| ([b"/", path.as_os_str().as_bytes()].concat(), *path))
+            .collect();
         let directory = Path::new(DPKG).join("info");
         let mut owners = Vec::new();
         for file in self.list(&directory)? {
             let Some(name) = info::parse_name(file.as_bytes()) else {
                 continue;
             };
-            if name.kind == "list" && info::lists(&self.read(&directory.join(&file))?, &absolute) {
-                owners.push((name.package, name.architecture));
+            if name.kind != "list" {
+                continue;
+            }
+            for listed in info::listed(&self.read(&directory.join(&file))?) {
+                if let Some(path) = by_name.get(listed.as_ref()) {
+                    owners.push((*path, (name.package.clone(), name.architecture.clone())));
+                }
             }
         }
         Ok(owners)
     }
 }
 
-/// A path below a layer; joining an empty one would add a slash, which follows a symlink.
-fn below(layer: &Path, path: &Path) -> PathBuf {
+/// A path below a directory; joining an empty one would add a slash, which follows a symlink.
+fn below(directory: &Path, path: &Path) -> PathBuf {
     match path.as_os_str().is_empty() {
-        true => layer.to_path_buf(),
-        false => layer.join(path),
+        true => directory.to_path_buf(),
+        false => directory.join(path),
     }
 }
 
 #[cfg(test)]
-#[path = "layers_tests.rs"]
+#[path = "merged_tests.rs"]
 mod tests;
