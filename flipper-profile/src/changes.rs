@@ -148,9 +148,12 @@ struct Trees {
 
 impl Trees {
     fn describe(&self, change: &delta::Change) -> Result<Change> {
+        // Of what only came or went there is nothing to say but that, unless its content is asked for.
+        let one_side = change.old.is_none() || change.new.is_none();
+        let looked_at = !one_side || self.whole_files;
         let side = |root: &Root, kind: Option<Kind>| match kind {
-            Some(_) => root.lstat(&change.path),
-            None => Ok(None),
+            Some(_) if looked_at => root.lstat(&change.path),
+            _ => Ok(None),
         };
         let (before, after) = (side(&self.old, change.old)?, side(&self.new, change.new)?);
         let mut told = of_delta(change, details(change, before.as_ref(), after.as_ref()));

@@ -24,10 +24,11 @@ def profile(pool, name, files):
                 os.close(descriptor)
 
 
-def scattered(files, count):
-    """`count` paths that are not there yet, each in another directory as far as there are so many."""
-    directories = max(files // FILES_OF_A_DIRECTORY, 1)
-    return [f"{PLACE}/{number * directories // count % directories:05}/p{number}" for number in range(count)]
+def scattered(files, count, directories=200):
+    """`count` paths that are not there yet, in so many of the directories, evenly spread."""
+    there = max(files // FILES_OF_A_DIRECTORY, 1)
+    used = min(there, directories)
+    return [f"{PLACE}/{number % used * there // used:05}/p{number}" for number in range(count)]
 
 
 def package(context, pool, profile_name, name, version, paths):

@@ -1,11 +1,13 @@
 //! The part of a tree that a stream mentions, while its commands are played.
 //!
 //! Invariants:
-//! 1. A node that no command has made is one of the old tree, and remembers its path there
+//! 1. A node that no command has made is one of the old tree, and remembers its place there
 //!    (`origin`): it is added when it is first mentioned, below whatever its parent has become.
 //! 2. A name that a node has left is kept as left, so that it is not taken for one of the old
 //!    tree again.
 //! 3. The parents of a node lead to the root, or to a node that was removed; never round.
+//! 4. What is kept is in proportion to the bytes of the stream: a node has names, no paths, and no
+//!    command has more nodes than its paths have components.
 
 use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
@@ -23,8 +25,8 @@ pub(super) struct Node {
     name: Vec<u8>,
     /// Present children that were mentioned, and `None` for names that were left.
     children: HashMap<Vec<u8>, Option<Id>>,
-    /// Path in the old tree, for a node that was there.
-    pub(super) origin: Option<Vec<u8>>,
+    /// Directory and name in the old tree, for a node that was there.
+    origin: Option<(Id, Vec<u8>)>,
     /// It was renamed at least once.
     pub(super) moved: bool,
     pub(super) content: bool,
@@ -42,7 +44,6 @@ pub(super) struct Nodes(Vec<Node>);
 impl Default for Nodes {
     fn default() -> Nodes {
         Nodes(vec![Node {
-            origin: Some(Vec::new()),
             directory: Some(true),
             ..Node::default()
         }])
@@ -76,7 +77,7 @@ impl Nodes {
                 // without an origin keeps the fold total.
                 Some(None) => self.add(id, name, None),
                 None => {
-                    let origin = self[id].origin.as_deref().map(|above| join(above, name));
+                    let origin = self.is_of_old(id).then(|| (id, name.to_vec()));
                     self.add(id, name, origin)
                 }
             };
@@ -84,7 +85,11 @@ impl Nodes {
         id
     }
 
-    fn add(&mut self, parent: Id, name: &[u8], origin: Option<Vec<u8>>) -> Id {
+    fn is_of_old(&self, id: Id) -> bool {
+        id == ROOT || self[id].origin.is_some()
+    }
+
+    fn add(&mut self, parent: Id, name: &[u8], origin: Option<(Id, Vec<u8>)>) -> Id {
         let id = self.0.len();
         self.0.push(Node {
             parent: Some(parent),
@@ -176,31 +181,40 @@ impl Nodes {
         false
     }
 
-    /// Every node with its path in the new tree; `None` for what was removed, also with a
-    /// directory above it.
-    pub(super) fn with_paths(&self) -> impl Iterator<Item = (&Node, Option<Vec<u8>>)> {
+    /// Every node with its path in the old tree, if it was there, and in the new one; none for what was
+    /// removed, also with a directory above it.
+    pub(super) fn with_paths(
+        &self,
+    ) -> impl Iterator<Item = (&Node, Option<Vec<u8>>, Option<Vec<u8>>)> {
         self.0
             .iter()
             .enumerate()
-            .map(|(id, node)| (node, self.path(id)))
+            .map(|(id, node)| (node, self.old_path(id), self.path(id)))
+    }
+
+    fn old_path(&self, id: Id) -> Option<Vec<u8>> {
+        let place = |id: Id| {
+            let (parent, name) = self[id].origin.as_ref()?;
+            Some((*parent, name.as_slice()))
+        };
+        self.is_of_old(id).then(|| up(id, place).1)
     }
 
     fn path(&self, id: Id) -> Option<Vec<u8>> {
-        let mut names = Vec::new();
-        let mut current = id;
-        while let Some(parent) = self[current].parent {
-            names.push(self[current].name.as_slice());
-            current = parent;
-        }
-        names.reverse();
-        (current == ROOT).then(|| names.join(&b'/'))
+        let place = |id: Id| Some((self[id].parent?, self[id].name.as_slice()));
+        let (top, path) = up(id, place);
+        (top == ROOT).then_some(path)
     }
 }
 
-fn join(above: &[u8], name: &[u8]) -> Vec<u8> {
-    if above.is_empty() {
-        name.to_vec()
-    } else {
-        [above, b"/", name].concat()
+/// The path that leads to a node, and the node that it begins at.
+fn up<'a>(id: Id, place: impl Fn(Id) -> Option<(Id, &'a [u8])>) -> (Id, Vec<u8>) {
+    let mut names = Vec::new();
+    let mut current = id;
+    while let Some((parent, name)) = place(current) {
+        names.push(name);
+        current = parent;
     }
+    names.reverse();
+    (current, names.join(&b'/'))
 }

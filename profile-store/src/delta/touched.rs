@@ -244,10 +244,10 @@ impl Fold {
             ..Touched::default()
         };
         let mut quiet = BTreeSet::new();
-        for (node, path) in self.nodes.with_paths() {
-            match (&node.origin, path) {
-                (Some(old), Some(new)) => touched.lived(node, old, &new, &mut quiet),
-                (Some(old), None) => touched.went(node, old),
+        for (node, old, new) in self.nodes.with_paths() {
+            match (old, new) {
+                (Some(old), Some(new)) => touched.lived(node, &old, &new, &mut quiet),
+                (Some(old), None) => touched.went(node, &old),
                 (None, Some(new)) => touched.came(node, &new),
                 (None, None) => {}
             }
