@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use profile_db::Journal;
 use profile_db::model::Time;
 use profile_store::pool::{self, CreateOptions};
+use profile_store::retention::sizes;
 use profile_store::upgrade::{self, Holder};
 use profile_store::{base, check, gc, profile};
 use profile_sys::btrfs;
@@ -62,6 +63,7 @@ fn info(context: &Context) -> Result<Outcome> {
     let pool = context.pool()?;
     let usage = btrfs::usage(pool.layout().top())?;
     let file = pool.file();
+    let journal = pool.journal_read_only()?;
     let report = Info {
         path: JsonPath::new(pool.named().as_os_str().as_bytes()),
         device: pool.device().to_string_lossy().into_owned(),
@@ -74,7 +76,8 @@ fn info(context: &Context) -> Result<Outcome> {
         bases: base::versions(&pool)?.len() as u64,
         current_base: base::current(&pool)?.map(|version| version.to_string()),
         profiles: profile::all(&pool)?.len() as u64,
-        transactions: pool.journal_read_only()?.counts(None)?.transactions,
+        transactions: journal.counts(None)?.transactions,
+        snapshots: sizes::known(&pool, &journal)?.into(),
         format: Format::new(&file.format),
         read_only_because: pool.read_only_because().to_vec(),
         shown: pool.named().to_string_lossy().into_owned(),

@@ -94,6 +94,8 @@ pub struct Info {
     pub profiles: u64,
     /// How many transactions, of all profiles.
     pub transactions: u64,
+    /// What their snapshots hold that nothing newer does, as far as it is known.
+    pub snapshots: Sizes,
     /// The pool file's form.
     pub format: Format,
     /// Features because of which this version may only read the pool.
@@ -124,6 +126,7 @@ impl Human for Info {
             ),
             ("profiles", self.profiles.to_string()),
             ("transactions", self.transactions.to_string()),
+            ("snapshots", self.snapshots.words()),
             ("format", format!("version {}", self.format.version)),
         ]);
         if !self.read_only_because.is_empty() {
@@ -316,6 +319,7 @@ inode floor   1048576
 bases         1 (current: 13.2)
 profiles      2
 transactions  14
+snapshots     3 transactions, about 40.0 MiB without 1 not measured
 format        version 1
 ";
         assert_eq!(samples::pool_info().human(&Style::plain()), expected);

@@ -32,6 +32,7 @@ pub fn pool_info() -> Info {
         current_base: Some("13.2".into()),
         profiles: 2,
         transactions: 14,
+        snapshots: sizes(),
         format: Format {
             version: 1,
             compatible: vec!["a".into()],
@@ -88,6 +89,14 @@ pub fn collected() -> Collected {
         }),
         free: 1 << 29,
         to_stay_free: (8 << 30) / 10,
+    }
+}
+
+fn sizes() -> Sizes {
+    Sizes {
+        transactions: 3,
+        bytes: 40 << 20,
+        unknown: 1,
     }
 }
 
@@ -245,11 +254,7 @@ pub fn profile() -> Profile {
         policies: [("home".to_owned(), json!("shared"))].into(),
         size: 3 << 29,
         state_size: 12 << 20,
-        snapshots: Sizes {
-            transactions: 3,
-            bytes: 40 << 20,
-            unknown: 1,
-        },
+        snapshots: sizes(),
         transactions: 3,
         last_command: Some("apt install nginx".into()),
         in_use: Some("it is entered".into()),

@@ -17,7 +17,7 @@ use profile_sys::btrfs::{self, TreeExtents};
 use profile_sys::file;
 
 use super::prune::Victim;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::profile;
 
@@ -121,7 +121,12 @@ impl<'a> Measure<'a> {
         let numbers: Vec<_> = self.rows.iter().map(|row| row.number).collect();
         let mut sizes = Sizes::default();
         for number in numbers {
-            sizes.count(self.frees(number, until)?);
+            sizes.count(match self.frees(number, until) {
+                Ok(bytes) => bytes,
+                // What is damaged has no size; `pool check` tells of it.
+                Err(Error::Sys(_)) => None,
+                Err(error) => return Err(error),
+            });
         }
         Ok(sizes)
     }
@@ -190,6 +195,22 @@ impl<'a> Measure<'a> {
         }
         Ok(self.base.get_or_insert_default())
     }
+}
+
+/// About how much the snapshots of all profiles hold, as far as it is known without measuring.
+///
+/// # Errors
+///
+/// The journal cannot be read.
+pub fn known(pool: &Pool, journal: &Journal) -> Result<Sizes> {
+    let mut sum = Sizes::default();
+    for (id, _) in profile::all(pool)? {
+        let sizes = Measure::of(pool, journal, &id)?.all(Instant::now())?;
+        sum.transactions += sizes.transactions;
+        sum.bytes += sizes.bytes;
+        sum.unknown += sizes.unknown;
+    }
+    Ok(sum)
 }
 
 impl Sizes {

@@ -29,6 +29,7 @@ def test_what_is_told_comes_free(t):
     _near(told["bytes"], 4 * FILE, "measured")
     told = pool.ok("info", "dev")["snapshots"]
     expect.equal((told["transactions"], told["unknown"]), (4, 1))
+    expect.equal(pool.ok("pool", "info")["snapshots"], told, "of the whole pool")
     pool.ok("set", "dev", "keep-newest=1")
     pool.ok("set", "dev", "keep-most=1")
     planned = pool.ok("pool", "gc", "--dry-run")
