@@ -97,6 +97,33 @@ impl Times {
     }
 }
 
+/// The transactions from `first` to `last` as if they were one: with the snapshot before the first and the one
+/// after the last.
+///
+/// # Errors
+///
+/// The last one has no snapshot after it.
+pub fn as_one(
+    first: &journal::Transaction,
+    last: &journal::Transaction,
+) -> Result<journal::Transaction> {
+    if last.number != first.number && last.post.is_none() {
+        return Err(Error::NotUndoable {
+            number: last.number,
+            participle: "compared",
+            detail: "it has no snapshot from after it, or none any more".into(),
+        }
+        .into());
+    }
+    let mut one = first.clone();
+    one.post.clone_from(&last.post);
+    if one.pre.is_some() {
+        // Of the first its state before counts, which is there.
+        one.unprotected_reason = None;
+    }
+    Ok(one)
+}
+
 /// The changes of a transaction with the differences of text files: all paths, or `below` one.
 ///
 /// What an added or removed file holds is told only when a path is named: after the installation of

@@ -138,7 +138,7 @@ pub enum Command {
     ///
     /// Who, when, which command, which packages in which versions, and which paths it changed.
     Show(Show),
-    /// Show what a transaction changed
+    /// Show what a transaction, or several, changed
     ///
     /// For text files a unified diff, for everything else the kind of the change. What a file held
     /// that came or went is shown only where a path is named. Files of which nothing but the time

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::transaction_number;
+use crate::span::Span;
 
 /// `history`
 #[derive(Debug, Args)]
@@ -34,9 +35,9 @@ pub struct Show {
 /// `diff`
 #[derive(Debug, Args)]
 pub struct Diff {
-    /// Number of the transaction
-    #[arg(value_name = "N", value_parser = transaction_number())]
-    pub number: i64,
+    /// Number of the transaction; N..M is from before N to after M, both included
+    #[arg(value_name = "N[..M]", value_parser = Span::parse)]
+    pub span: Span,
     /// Only this path and what is below it
     #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub path: Option<PathBuf>,

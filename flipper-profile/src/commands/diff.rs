@@ -17,7 +17,9 @@ pub fn run(arguments: &Diff, context: &Context) -> Result<Outcome> {
     let profile = context.profile(&pool)?;
     context.catch_up(&pool, &profile);
     let journal = pool.journal_read_only()?;
-    let row = changes::transaction(&journal, &profile, number(arguments.number)?)?;
+    let named = |of: i64| changes::transaction(&journal, &profile, number(of)?);
+    let (first, last) = (named(arguments.span.first)?, named(arguments.span.last)?);
+    let row = changes::as_one(&first, &last)?;
     let below = match &arguments.path {
         Some(path) => Some(path::in_profile(path, context, &pool, &profile)?),
         None => None,
@@ -31,7 +33,8 @@ pub fn run(arguments: &Diff, context: &Context) -> Result<Outcome> {
     progress.begin("comparing");
     let changes = changes::with_text(&pool, &row, below.as_deref(), times)?;
     Ok(report::change::Diff {
-        transaction: row.number.get(),
+        transaction: first.number.get(),
+        last: last.number.get(),
         changes,
     }
     .into())

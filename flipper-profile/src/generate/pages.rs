@@ -205,6 +205,10 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "Only one directory",
                 "flipper-profile -p tv diff 12 /etc/nginx",
             ),
+            (
+                "What several transactions came to together",
+                "flipper-profile -p tv diff 12..15",
+            ),
         ],
     ),
     (

@@ -85,8 +85,10 @@ impl Change {
 /// `diff`.
 #[derive(Debug, Serialize)]
 pub struct Diff {
-    /// Number of the transaction.
+    /// Number of the transaction, or of the first of several.
     pub transaction: i64,
+    /// Number of the last of them; the same when it is one.
+    pub last: i64,
     /// The changed paths, in order of their names.
     pub changes: Vec<Change>,
 }
@@ -202,6 +204,7 @@ removed   /usr/lib/x
     fn no_difference_is_said() {
         let diff = Diff {
             transaction: 3,
+            last: 3,
             changes: Vec::new(),
         };
         assert_eq!(diff.human(&Style::plain()), "No differences.\n");

@@ -377,6 +377,7 @@ pub fn diff() -> Diff {
         b"--- 12-pre/etc/motd\n+++ 12-post/etc/motd\n@@ -1 +1 @@\n-caf\xe9\n+caf\xc3\xa9\x1b[2J\n";
     Diff {
         transaction: 12,
+        last: 12,
         changes: vec![
             Change {
                 details: vec!["mode 0644 -> 0600".into()],

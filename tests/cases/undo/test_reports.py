@@ -125,3 +125,24 @@ def test_the_plain_history_is_readable(t):
     text = pool.plain("-p", "dev", "history").text
     expect.contains(text, "fpt-hello")
     expect.that(all(len(line) < 200 for line in text.splitlines()), "a line of 200 characters")
+
+
+def test_diff_of_several_transactions_is_from_before_the_first_to_after_the_last(t):
+    pool = t.pool("mini")
+    numbers = []
+    for package in ("fpt-conf=1", "fpt-links", "fpt-conf=2"):
+        expect.status(pool.install(package), 0)
+        numbers.append(pool.newest()["number"])
+    pool.shell("dev", "echo mine >> /etc/fpt/main.conf")
+    first, _, last = numbers
+    result = pool.ok("-p", "dev", "diff", f"{first}..{last}")
+    expect.equal((result["transaction"], result["last"]), (first, last))
+    walked = _walked(pool, {"pre": pool.history()[2]["pre"], "post": pool.history()[0]["post"]})
+    expect.equal(sorted(_told(result["changes"]) ^ walked), [], "paths told and walked")
+    text = pool.plain("-p", "dev", "diff", f"{first}..{last}", "/etc/fpt/main.conf").text
+    expect.contains(text, f"--- {first}-pre/etc/fpt/main.conf\n+++ {last}-post/etc/fpt/main.conf\n")
+    expect.contains(text, "+version = 2")
+    expect.that("mine" not in text and "version = 1" not in text, text)
+    expect.status(pool.fp("-p", "dev", "diff", f"{last}..{first}"), 2)
+    created = pool.ok("-p", "dev", "history")["transactions"][-1]["number"]
+    expect.status(pool.fp("-p", "dev", "diff", f"{created}..{last}"), 1)
