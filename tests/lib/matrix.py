@@ -55,6 +55,7 @@ OPERATIONS = (
     Operation("delete", ("--yes", "delete", "dev")),
     Operation("reset", ("--yes", "reset", "dev")),
     Operation("undo", ("--yes", "-p", "dev", "undo"), (("--yes", "reset", "dev"),)),
+    Operation("restore", ("-p", "dev", "restore", "/etc", "--from", "2"), (("--yes", "reset", "dev"),)),
 )
 
 
