@@ -2,6 +2,7 @@
 
 mod base;
 mod history;
+mod undo;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,9 +12,9 @@ use profile_db::pool_file::{INODE_FLOOR_DEFAULT, INODE_FLOOR_MAX};
 
 pub use base::{BaseAdd, BaseCommand, BaseName};
 pub use history::{Blame, Diff, History, Pin, Restore, Show};
+pub use undo::{Forget, Redo, Running, Undo};
 
 use crate::output::units::parse_size;
-use crate::span::Span;
 
 /// Profiles for Debian: plain apt, automatic snapshots, undo
 ///
@@ -54,7 +55,7 @@ pub struct Global {
 
     /// Work on this profile
     ///
-    /// For acknowledge, blame, diff, history, info, pin, redo, restore, show, status, undo and unpin.
+    /// For acknowledge, blame, diff, forget, history, info, pin, redo, restore, show, status, undo and unpin.
     /// Without it they work on the profile that the command runs in.
     #[arg(short, long, global = true, value_name = "NAME|ID")]
     pub profile: Option<String>,
@@ -165,6 +166,11 @@ pub enum Command {
     /// takes it back. dpkg is not told, so where the files of a package come from another version than
     /// the installed one that is said, and dpkg's own database is refused.
     Restore(Restore),
+    /// Take a path out of every snapshot
+    ///
+    /// For a secret that should never have been there: no undo, restore or reset brings it back. It lists the
+    /// snapshots and asks. The file as it is now stays.
+    Forget(Forget),
     /// Keep the snapshots of a transaction
     ///
     /// No rule of retention deletes them until the pin is taken away. A transaction whose snapshots are
@@ -355,71 +361,6 @@ pub struct Run {
     pub command: Vec<OsString>,
 }
 
-/// `undo`
-#[derive(Debug, Args)]
-pub struct Undo {
-    /// Number of the transaction, or the first and the last of several; without it the newest that is not
-    /// taken back
-    #[arg(value_name = "N[..M]", value_parser = Span::parse)]
-    pub span: Option<Span>,
-    /// Take back every transaction after this one
-    ///
-    /// What was changed by hand since stays; with --exact the snapshot after N comes back whole.
-    #[arg(long, value_name = "N", value_parser = transaction_number(), conflicts_with = "span")]
-    pub to: Option<i64>,
-    /// Only tell what would be done and what stands in the way
-    #[arg(long, visible_alias = "dry-run")]
-    pub check: bool,
-    /// Take back also what others changed meanwhile
-    #[arg(long)]
-    pub exact: bool,
-    /// Take later transactions that stand in the way back as well
-    ///
-    /// They are listed first, and it is asked whether to go on.
-    #[arg(long)]
-    pub cascade: bool,
-    /// Leave everything that stands in the way as it is now
-    ///
-    /// A package that stands in the way stays whole, with what it needs.
-    #[arg(long, conflicts_with = "take_old")]
-    pub keep_mine: bool,
-    /// Bring everything that stands in the way back as it was before the transaction
-    ///
-    /// A package that stands in the way comes back whole. What is now stays in the snapshot that this undo
-    /// makes. A later package that would miss something is left to --cascade.
-    #[arg(long)]
-    pub take_old: bool,
-    /// Decide about one path or one package; "mine", "old", or a file whose content the path gets
-    #[arg(long, value_name = "PATH|PACKAGE=mine|old|FILE", value_parser = clap::builder::OsStringValueParser::new())]
-    pub resolve: Vec<OsString>,
-    #[command(flatten)]
-    pub running: Running,
-}
-
-/// What `undo` and `redo` are told about the programs that run in the profile meanwhile.
-#[derive(Debug, Args)]
-pub struct Running {
-    /// Replace also what every program runs from: the C library, dpkg, systemd, the message bus
-    #[arg(long)]
-    pub live: bool,
-    /// Only list the services that should be restarted
-    #[arg(long)]
-    pub no_restart: bool,
-}
-
-/// `redo`
-#[derive(Debug, Args)]
-pub struct Redo {
-    /// Number of the undo; without it the newest that is not taken back
-    #[arg(value_name = "N", value_parser = transaction_number())]
-    pub number: Option<i64>,
-    /// Only tell what would be done and what stands in the way
-    #[arg(long, visible_alias = "dry-run")]
-    pub check: bool,
-    #[command(flatten)]
-    pub running: Running,
-}
-
 /// `acknowledge`
 #[derive(Debug, Args)]
 pub struct Acknowledge {
@@ -505,6 +446,7 @@ impl Command {
             Self::Undo(_) => "undo",
             Self::Redo(_) => "redo",
             Self::Restore(_) => "restore",
+            Self::Forget(_) => "forget",
             Self::Pin(_) => "pin",
             Self::Unpin(_) => "unpin",
             Self::Status => "status",
@@ -527,6 +469,7 @@ impl Command {
                 | Self::Undo(_)
                 | Self::Redo(_)
                 | Self::Restore(_)
+                | Self::Forget(_)
                 | Self::Pin(_)
                 | Self::Unpin(_)
                 | Self::Status

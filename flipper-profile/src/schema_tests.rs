@@ -140,6 +140,7 @@ fn all_samples() -> Vec<(&'static str, Box<dyn Report>)> {
         boxed("blame", Box::new(samples::blame())),
         boxed("blame", Box::new(samples::unsettled_blame())),
         boxed("restore", Box::new(samples::restored())),
+        boxed("forget", Box::new(samples::forgotten())),
         boxed("pin", Box::new(samples::pinned())),
         boxed("unpin", Box::new(samples::pinned())),
         boxed("recover", Box::new(samples::recovered())),

@@ -97,6 +97,7 @@ const LINES: &[&[&str]] = &[
     &["acknowledge"],
     &["blame", "/etc/x"],
     &["restore", "/etc/x", "--from", "1"],
+    &["forget", "/etc/secret"],
     &["pin", "1"],
     &["unpin", "1"],
     &["recover"],

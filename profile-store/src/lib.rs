@@ -20,6 +20,7 @@ pub mod check;
 pub mod delta;
 pub mod enter;
 pub mod error;
+pub mod forget;
 pub mod gc;
 pub mod identity;
 pub mod in_use;

@@ -55,6 +55,13 @@ pub enum Intent {
         /// The deletion that is taken back.
         deletion: TransactionNumber,
     },
+    /// A path goes out of every snapshot of a profile: always finished.
+    Forget {
+        /// The profile.
+        profile: ProfileId,
+        /// The path, relative to the merged root.
+        path: PathText,
+    },
     /// A mounted profile is changed path by path through its merged mount: always finished, since
     /// every path is replayed whole and can be replayed again.
     Replay {
@@ -121,7 +128,7 @@ impl Intent {
         match self {
             Self::Make { staging, .. } | Self::Replace { staging, .. } => Some(staging),
             Self::Replay { task, .. } => task.staging.as_deref(),
-            Self::Delete { .. } | Self::Restore { .. } => None,
+            Self::Delete { .. } | Self::Restore { .. } | Self::Forget { .. } => None,
         }
     }
 
@@ -132,6 +139,7 @@ impl Intent {
             | Self::Replace { profile, .. }
             | Self::Delete { profile, .. }
             | Self::Restore { profile, .. }
+            | Self::Forget { profile, .. }
             | Self::Replay { profile, .. } => profile,
         }
     }
@@ -143,6 +151,7 @@ impl Intent {
             Self::Replace { .. } => "replace",
             Self::Delete { .. } => "delete",
             Self::Restore { .. } => "restore",
+            Self::Forget { .. } => "forget",
             Self::Replay { .. } => "replay",
         }
     }
@@ -164,7 +173,7 @@ impl Intent {
     ///
     /// The kind is one of ours and the payload does not parse.
     pub fn from_record(kind: &str, payload: &serde_json::Value) -> Result<Option<Self>> {
-        if !["make", "replace", "delete", "restore", "replay"].contains(&kind) {
+        if !["make", "replace", "delete", "restore", "forget", "replay"].contains(&kind) {
             return Ok(None);
         }
         serde_json::from_value(payload.clone())

@@ -19,7 +19,7 @@ use crate::progress::Progress;
 use crate::replacement::Recovered;
 use crate::retention::{self, Clock, Victim};
 use crate::transaction::{self, World, reserve, rows};
-use crate::{base, profile, replacement, staging, undo};
+use crate::{base, forget, profile, replacement, staging, undo};
 
 /// What recovery did, in the user's words.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -257,6 +257,17 @@ fn operation(
                 })?;
             let ending = profile::restoration_ending(undo, *deletion);
             replacement::finish(pool, journal, pending.id, profile, &ending, now)?;
+            true
+        }
+        Intent::Forget { profile, path } => {
+            let number = pending
+                .operation
+                .transaction
+                .ok_or_else(|| Error::NeedsRecover {
+                    what: words(pending),
+                })?;
+            let of = (profile, path.to_path());
+            forget::finish(pool, journal, pending.id, number, (of.0, &of.1), now)?;
             true
         }
         Intent::Replay {

@@ -7,6 +7,7 @@ mod clone;
 mod create;
 mod delete;
 mod diff;
+mod forget;
 mod generate;
 mod history;
 mod info;
@@ -78,6 +79,7 @@ pub fn run(command: Command, context: &Context) -> Result<Outcome> {
         Command::Redo(arguments) => undo::redo(&arguments, context),
         Command::Blame(arguments) => blame::run(&arguments, context),
         Command::Restore(arguments) => restore::run(&arguments, context),
+        Command::Forget(arguments) => forget::run(&arguments, context),
         Command::Pin(arguments) => pin::run(&arguments, true, context),
         Command::Unpin(arguments) => pin::run(&arguments, false, context),
         Command::Status => status::run(context),

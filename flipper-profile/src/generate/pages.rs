@@ -246,6 +246,13 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "forget",
+        &[(
+            "Take a password out of all snapshots",
+            "flipper-profile forget /etc/wpa_supplicant/home.conf",
+        )],
+    ),
+    (
         "pin",
         &[(
             "Keep the state before transaction 12 for good",

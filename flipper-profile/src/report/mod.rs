@@ -7,6 +7,7 @@
 pub mod base;
 pub mod blame;
 pub mod change;
+pub mod forget;
 pub mod pool;
 pub mod profile;
 pub mod recover;

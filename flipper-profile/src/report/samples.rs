@@ -5,6 +5,7 @@ use serde_json::json;
 use super::base::{Added, Base, Bases, Removed};
 use super::blame::{self, Blame};
 use super::change::{Change, Diff, TextDiff};
+use super::forget::Forgotten;
 use super::pool::{Checked, Collected, Created, Format, Info, Problem, Tool, Upgraded};
 use super::profile::{Done, Profile, Profiles, Row, Unreadable};
 use super::recover::{Action, Recovered};
@@ -229,6 +230,16 @@ pub fn restored() -> Restored {
         kept: Vec::new(),
         notes: vec!["/etc/nginx/nginx.conf of nginx: from its version 1, while 2 is installed; dpkg does not know".into()],
         name: b"/etc/nginx".to_vec(),
+    }
+}
+
+pub fn forgotten() -> Forgotten {
+    Forgotten {
+        path: JsonPath::new(b"/etc/secret"),
+        snapshots: vec!["12-post".into(), "13-pre".into()],
+        linked: vec!["12-post".into()],
+        transaction: Some(14),
+        name: b"/etc/secret".to_vec(),
     }
 }
 

@@ -35,6 +35,8 @@ open_words!(
         Rebase = "rebase",
         /// A session was kept.
         Keep = "keep",
+        /// A path was taken out of the snapshots.
+        Forget = "forget",
         /// A snapshot asked for by hand.
         Manual = "manual",
     }
