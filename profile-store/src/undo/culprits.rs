@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use conffile_diff::merge::{self, Kind, Three, kind_of};
+use conffile_diff::merge::{self, Kind, Settled, Side, Three, kind_of};
 use profile_sys::tree::Root;
 
 use super::plan::{Conflict, Obstacle};
@@ -32,8 +32,8 @@ pub(super) fn changed(delta: &Delta, path: &Path) -> bool {
 /// Whether a transaction, of which `its` are the trees, changed one of the records that a conflict is about; any
 /// change counts where the file is not one of records. `before` is the tree to which the undo goes back.
 ///
-/// A record that the transaction changed and the undo would change otherwise is a conflict between the two, and is
-/// told by the same words.
+/// Records of a package or an account are compared. Another one that the transaction changed and the undo would
+/// change otherwise is a conflict between the two, and is told by the same words.
 ///
 /// # Errors
 ///
@@ -63,8 +63,18 @@ pub(super) fn changed_records(its: &World<'_>, before: &Root, conflict: &Conflic
     let Ok(merged) = merge::merge(kind, sides) else {
         return Ok(true);
     };
-    let told = |what: &str| merged.conflicts.iter().any(|found| found.what == what);
-    Ok(records.iter().any(|record| told(&record.what)))
+    Ok(records.iter().any(|record| {
+        let own = record.whose.as_ref().is_some_and(|owner| {
+            let mut settled = Settled::default();
+            settled.add(owner.clone(), Side::Other);
+            // Its records as they were before the transaction: the same, when it changed none of them.
+            merge::settle(kind, sides, &settled).mine.as_deref() != sides.mine
+        });
+        own || merged
+            .conflicts
+            .iter()
+            .any(|found| found.what == record.what)
+    }))
 }
 
 #[cfg(test)]
