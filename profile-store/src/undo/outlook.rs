@@ -12,6 +12,7 @@ use super::essential::{self, Booted, Essential};
 use super::join::Joined;
 use super::plan::{Method, Plan};
 use super::services::{self, Fate, Manager, Services};
+use crate::delta::Change;
 use crate::error::Result;
 use crate::package_database::{info_files, read_optional};
 use crate::pool::Pool;
@@ -40,7 +41,7 @@ pub(super) fn look(pool: &Pool, plan: &Plan, standing: &Standing, now: &Path) ->
     if plan.method != Method::Live {
         return Ok(Outlook::default());
     }
-    let changed = changed(plan);
+    let changed = changed(&plan.restore, &plan.joined);
     let mut outlook = Outlook::default();
     let manager = Manager::find(standing)?;
     let parts = parts(pool, plan, &changed, now)?;
@@ -68,18 +69,16 @@ pub(super) fn look(pool: &Pool, plan: &Plan, standing: &Standing, now: &Path) ->
     Ok(outlook)
 }
 
-/// Files that come, change or go.
-fn changed(plan: &Plan) -> BTreeMap<PathBuf, Fate> {
+/// Files that come, change or go: those that are restored, and those of the joined that become something else.
+fn changed(restore: &[Change], joined: &[(PathBuf, Joined)]) -> BTreeMap<PathBuf, Fate> {
     let fate = |goes| if goes { Fate::Goes } else { Fate::Changes };
-    let restored = plan
-        .restore
+    let restored = restore
         .iter()
         .filter(|change| (change.old, change.new) != (Some(Kind::Directory), Some(Kind::Directory)))
         .map(|change| (change.path.clone(), fate(change.old.is_none())));
-    let joined = plan
-        .joined
+    let joined = joined
         .iter()
-        .filter(|(_, joined)| *joined != Joined::Mine)
+        .filter(|(_, joined)| joined.is_written())
         .map(|(path, joined)| (path.clone(), fate(*joined == Joined::Gone)));
     restored.chain(joined).collect()
 }
@@ -160,7 +159,42 @@ fn reboot(booted: &BTreeSet<Booted>, parts: &BTreeSet<Essential>) -> Option<Stri
 
 #[cfg(test)]
 mod tests {
+    use super::super::join::From;
     use super::*;
+    use crate::delta::ChangeKind;
+
+    #[test]
+    fn what_stays_as_it_is_concerns_no_service() {
+        let change = |path: &str, old, new| Change {
+            path: path.into(),
+            kind: ChangeKind::Content,
+            old,
+            new,
+        };
+        let (file, directory) = (Some(Kind::File), Some(Kind::Directory));
+        let restore = [
+            change("usr/sbin/nginx", file, file),
+            change("usr/sbin/gone", None, file),
+            change("usr/sbin", directory, directory),
+        ];
+        let joined = [
+            ("etc/a", Joined::Mine),
+            ("etc/b", Joined::Kept),
+            ("etc/c", Joined::Other),
+            ("etc/d", Joined::Conflict(Vec::new())),
+            ("etc/e", Joined::Content(Vec::new(), From::Mine)),
+            ("etc/f", Joined::Gone),
+        ]
+        .map(|(path, joined)| (PathBuf::from(path), joined));
+        let expected = [
+            ("etc/e", Fate::Changes),
+            ("etc/f", Fate::Goes),
+            ("usr/sbin/gone", Fate::Goes),
+            ("usr/sbin/nginx", Fate::Changes),
+        ]
+        .map(|(path, fate)| (PathBuf::from(path), fate));
+        assert_eq!(changed(&restore, &joined), BTreeMap::from(expected));
+    }
 
     #[test]
     fn what_needs_a_reboot_is_one_sentence() {
