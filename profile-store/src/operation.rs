@@ -93,6 +93,19 @@ pub struct Ending {
     pub packages_return: bool,
 }
 
+impl Ending {
+    /// The end of a change that concerns no other transaction.
+    pub(crate) fn of(transaction: TransactionNumber) -> Self {
+        Self {
+            transaction,
+            undoes: Vec::new(),
+            brings_back: Vec::new(),
+            post: None,
+            packages_return: false,
+        }
+    }
+}
+
 /// A path in JSON: a string where it is UTF-8, else its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]

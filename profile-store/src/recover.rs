@@ -376,7 +376,7 @@ fn drop_own_rows(pool: &Pool, journal: &Journal, report: &mut Report) -> Result<
             ));
             continue;
         }
-        undo::drop_row(pool, journal, &row.profile, row.number)?;
+        undo::row::drop_row(pool, journal, &row.profile, row.number)?;
         report.taken_back.push(format!(
             "{} of profile {} (transaction {})",
             row.kind, row.profile, row.number

@@ -51,7 +51,7 @@ pub fn run(arguments: &Restore, context: &Context) -> Result<Outcome> {
     let kept = applied.replayed.kept_directories;
     report.kept = kept
         .iter()
-        .map(|path| item(&path.to_path(), "it is not empty".into()))
+        .map(|path| Item::new(&path.to_path(), "it is not empty".into()))
         .collect();
     report.notes.extend(applied.replayed.notes);
     Ok(report.into())
@@ -78,24 +78,14 @@ fn of_plan(plan: &Plan, from: From) -> Restored {
     for change in &plan.restore {
         match (change.old, change.new) {
             (Some(_), Some(_)) => {
-                let item = item(&change.path, change.kind.as_str().into());
+                let item = Item::new(&change.path, change.kind.as_str().into());
                 report.replaced.push(item);
             }
             (None, Some(kind)) => report
                 .removed
-                .push(item(&change.path, kind_word(kind).into())),
+                .push(Item::new(&change.path, kind_word(kind).into())),
             (_, None) => report.brought += 1,
         }
     }
     report
-}
-
-fn item(path: &std::path::Path, reason: String) -> Item {
-    let (path, name) = json_path(path);
-    Item {
-        path,
-        transactions: Vec::new(),
-        reason,
-        name,
-    }
 }

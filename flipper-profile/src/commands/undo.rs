@@ -13,7 +13,6 @@ use profile_store::undo::{self, Decisions, Plan, Replayed, Request, Verb, Which,
 use profile_store::{Pool, profile};
 
 use crate::actor;
-use crate::changes::json_path;
 use crate::cli::{Redo, Running, Undo};
 use crate::commands::Outcome;
 use crate::commands::history::number;
@@ -280,7 +279,10 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
                 )
             }
         };
-        item(&conflict.path, by, reason)
+        Item {
+            transactions: by,
+            ..Item::new(&conflict.path, reason)
+        }
     };
     Undone {
         verb: verb.as_str(),
@@ -298,23 +300,17 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
         kept: plan
             .kept
             .iter()
-            .map(|path| item(path, Vec::new(), "stays as it is now".into()))
+            .map(|path| Item::new(path, "stays as it is now".into()))
             .collect(),
         merged: plan
             .merged
             .iter()
-            .map(|path| {
-                item(
-                    path,
-                    Vec::new(),
-                    "changed again since: has both changes".into(),
-                )
-            })
+            .map(|path| Item::new(path, "changed again since: has both changes".into()))
             .collect(),
         meanwhile: plan
             .meanwhile
             .iter()
-            .map(|change| item(&change.path, Vec::new(), change.kind.as_str().into()))
+            .map(|change| Item::new(&change.path, change.kind.as_str().into()))
             .collect(),
         conflicts: plan.conflicts.iter().map(conflict).collect(),
         not_live: Vec::new(),
@@ -325,15 +321,5 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
             .collect(),
         services: Services::default(),
         notes: Vec::new(),
-    }
-}
-
-fn item(path: &Path, transactions: Vec<i64>, reason: String) -> Item {
-    let (path, name) = json_path(path);
-    Item {
-        path,
-        transactions,
-        reason,
-        name,
     }
 }

@@ -68,6 +68,18 @@ pub struct Change {
     pub new: Option<Kind>,
 }
 
+impl Change {
+    /// Of a directory that is gone.
+    pub(crate) fn directory_that_went(path: &Path) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            kind: ChangeKind::Removed,
+            old: Some(Kind::Directory),
+            new: None,
+        }
+    }
+}
+
 /// The difference of two merged trees, in the order of the paths.
 #[derive(Debug, Clone, Default)]
 pub struct Delta {
@@ -81,6 +93,18 @@ impl Delta {
         self.changes
             .iter()
             .filter(|change| change.kind != ChangeKind::Times)
+    }
+
+    /// The changes that a person would call one, and the paths of which the time alone differs.
+    pub(crate) fn apart(self) -> (Vec<Change>, Vec<PathBuf>) {
+        let (times, changes): (Vec<Change>, Vec<Change>) = self
+            .changes
+            .into_iter()
+            .partition(|change| change.kind == ChangeKind::Times);
+        (
+            changes,
+            times.into_iter().map(|change| change.path).collect(),
+        )
     }
 
     /// The change of one path.

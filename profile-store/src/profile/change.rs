@@ -266,13 +266,9 @@ pub fn restore_deleted(
 
 /// How the undo of a deletion ends.
 pub(crate) fn restoration_ending(undo: TransactionNumber, deletion: TransactionNumber) -> Ending {
-    Ending {
-        transaction: undo,
-        undoes: vec![deletion],
-        brings_back: Vec::new(),
-        post: None,
-        packages_return: false,
-    }
+    let mut ending = Ending::of(undo);
+    ending.undoes.push(deletion);
+    ending
 }
 
 /// Carries a recorded restoration through; idempotent. The state comes first: a profile that has a

@@ -58,13 +58,8 @@ pub fn reset(
         return Err(error);
     }
     journal.set_pre(number, &SnapshotName::Pre(number).to_string())?;
-    let ending = Ending {
-        transaction: number,
-        undoes: Vec::new(),
-        brings_back: Vec::new(),
-        post: Some(SnapshotName::Origin.to_string()),
-        packages_return: false,
-    };
+    let mut ending = Ending::of(number);
+    ending.post = Some(SnapshotName::Origin.to_string());
     replacement::replace(
         pool,
         &journal,

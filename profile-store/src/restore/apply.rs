@@ -3,19 +3,19 @@
 use std::path::PathBuf;
 
 use profile_db::journal::{Journal, TransactionKind};
-use profile_db::model::{SnapshotName, Time, TransactionNumber};
+use profile_db::model::{Time, TransactionNumber};
 use profile_sys::btrfs;
 
-use super::plan::{NOW, Plan, Prepared};
+use super::plan::{Plan, Prepared};
 use crate::actor::Actor;
 use crate::error::Result;
-use crate::operation::{Ending, PathText};
+use crate::operation::Ending;
 use crate::pool::Pool;
 use crate::profile::{self, new_row};
 use crate::progress::Progress;
 use crate::replacement::{self, Replacement, STAGED_PROFILE};
 use crate::transaction::reserve;
-use crate::undo::{self, LiveReplay, Method, Replayed, Task, replay};
+use crate::undo::{self, LiveReplay, Method, Replayed, Task, replay, row};
 use crate::view::View;
 
 /// What a restore did.
@@ -49,7 +49,7 @@ pub fn apply(
     let row = new_row(&prepared.plan.profile, TransactionKind::Restore, actor, now);
     let number = reserve::with_reserve(pool, || Ok(journal.begin(&row)?))?;
     carry_out(pool, journal, prepared, number, now, progress)
-        .map_err(|error| undo::after_failure(pool, journal, &id, number, error))
+        .map_err(|error| row::after_failure(pool, journal, &id, number, error))
 }
 
 fn carry_out(
@@ -61,18 +61,8 @@ fn carry_out(
     progress: &mut dyn Progress,
 ) -> Result<Applied> {
     let id = prepared.plan.profile.id;
-    // The snapshot that the plan was made from is the state before: it keeps what is replaced.
-    let pre = SnapshotName::Pre(number);
-    let kept = pool.layout().snapshot(&id, pre);
-    undo::keep_snapshot(&prepared.staging.part(NOW), &kept)?;
-    journal.set_pre(number, &pre.to_string())?;
-    let ending = Ending {
-        transaction: number,
-        undoes: Vec::new(),
-        brings_back: Vec::new(),
-        post: None,
-        packages_return: false,
-    };
+    row::keep_present(pool, journal, &id, &prepared.staging, number)?;
+    let ending = Ending::of(number);
     progress.begin("restoring");
     let (plan, replayed) = match prepared.plan.method {
         Method::Live => live(pool, journal, prepared, ending, now)?,
@@ -112,16 +102,23 @@ fn beside(
     let (present_base, _) = profile::base_for(pool, &plan.profile)?;
     let view = View::read_only(pool, &snapshot, &base)?;
     let merged = View::writable(pool, &staged, &present_base)?;
-    let paths: Vec<PathBuf> = paths(&plan);
-    let replayed = replay(view.path(), merged.path(), &paths, &plan.times, progress)?;
+    let replayed = replay(
+        view.path(),
+        merged.path(),
+        &paths(&plan),
+        &plan.times,
+        progress,
+    )?;
     merged.close()?;
     view.close()?;
-    let mut changed = plan.profile.clone();
-    changed.modified = now;
-    profile::write_file(&staged, &changed)?;
-    let post = SnapshotName::Post(ending.transaction);
-    btrfs::snapshot(&staged, &layout.snapshot(&id, post), true)?;
-    ending.post = Some(post.to_string());
+    let number = ending.transaction;
+    ending.post = Some(row::keep_changed(
+        pool,
+        &plan.profile,
+        &staging,
+        number,
+        now,
+    )?);
     let replacement = Replacement {
         profile: id,
         staging,
@@ -147,18 +144,7 @@ fn live(
         _lock,
         ..
     } = prepared;
-    let view_of = snapshot
-        .strip_prefix(pool.layout().top())
-        .unwrap_or(&snapshot);
-    let text = |path: &PathBuf| PathText::from(path.as_path());
-    let task = Task {
-        view_of: PathText::from(view_of),
-        staging: None,
-        remake: Default::default(),
-        paths: paths(&plan).iter().map(text).collect(),
-        times: plan.times.iter().map(text).collect(),
-        services: Default::default(),
-    };
+    let task = Task::new(pool, &snapshot, &staging, &paths(&plan), &plan.times);
     let live = LiveReplay {
         profile: &plan.profile,
         standing: &standing,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use profile_db::ProfileFile;
-use profile_db::journal::{self, Journal, Transaction};
+use profile_db::journal::{Journal, Transaction};
 use profile_db::model::{Time, TransactionNumber};
 use profile_sys::tree::Kind;
 use profile_sys::{btrfs, file};
@@ -17,14 +17,12 @@ use crate::merged::Merged;
 use crate::package_database::DPKG;
 use crate::pool::{Pool, PoolLock};
 use crate::staging::Staging;
-use crate::standing::{Standing, busy, standing};
+use crate::standing::{Standing, standing};
 use crate::state_paths::{self, DATA_MOUNT, StatePath};
-use crate::undo::{Method, mounted_on};
+use crate::undo::{self, Method, row};
 use crate::view::View;
 use crate::{profile, recover};
 
-/// Name of the snapshot of the present profile in the staging directory.
-pub(super) const NOW: &str = "now";
 /// What is mounted in every profile and is in no snapshot.
 const MOUNTED: [&str; 6] = ["/dev", "/proc", "/run", "/sys", "/tmp", DATA_MOUNT];
 
@@ -116,11 +114,9 @@ pub fn prepare(
     let profile = profile::read(pool, &profile.id)?;
     recover::before_change(pool, journal, &lock, &profile.id, now)?;
     let standing = standing(pool, &profile)?;
-    if !journal.open_transactions(Some(&profile.id))?.is_empty() {
-        return Err(busy(&profile));
-    }
-    let row = row(journal, &profile, from.number)?;
-    let (name, snapshot) = snapshot(pool, &row, from.side)?;
+    row::refuse_open(journal, &profile)?;
+    let transaction = undo::own(journal, &profile, from.number)?;
+    let (name, snapshot) = snapshot(pool, &transaction, from.side)?;
     let then = profile::read_file(&snapshot)?;
     let (base, _) = profile::base_for(pool, &then)?;
     let staging = Staging::begin(pool)?;
@@ -140,17 +136,6 @@ pub fn prepare(
             _lock: lock,
         }),
         Err(error) => Err(error.taken_back(staging.discard())),
-    }
-}
-
-fn row(journal: &Journal, profile: &ProfileFile, number: TransactionNumber) -> Result<Transaction> {
-    match journal.transaction(number) {
-        Ok(row) if row.profile == profile.id => Ok(row),
-        Ok(_) | Err(journal::Error::NoSuchTransaction { .. }) => Err(Error::NoSuchTransaction {
-            number,
-            profile: Some(profile.name.to_string()),
-        }),
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -195,7 +180,7 @@ fn plan(
     standing: &Standing,
     staging: &Staging,
 ) -> Result<Plan> {
-    let now = staging.part(NOW);
+    let now = staging.part(row::NOW);
     btrfs::snapshot(&pool.layout().profile(&profile.id), &now, true)?;
     let (base, _) = profile::base_for(pool, &profile)?;
     let (then, present) = (
@@ -220,13 +205,7 @@ fn plan(
     restore.extend(delta.substantial().cloned());
     with_links(&mut restore, links);
     refuse_database(&path, &restore)?;
-    let points = mounted_on(&standing.mounts()?, &restore);
-    if !points.is_empty() {
-        return Err(Error::MountedOn {
-            name: profile.name.to_string(),
-            mount_points: points,
-        });
-    }
+    undo::refuse_mounted(&profile, &standing.mounts()?, &restore)?;
     let mut notes = Vec::new();
     if wanted.then.base != profile.base {
         notes.push(format!(
@@ -339,12 +318,7 @@ fn missing_directories(present: &Merged, path: &Path) -> Result<Vec<Change>> {
                 }
                 .into());
             }
-            None => missing.push(Change {
-                path: above.to_path_buf(),
-                kind: ChangeKind::Removed,
-                old: Some(Kind::Directory),
-                new: None,
-            }),
+            None => missing.push(Change::directory_that_went(above)),
         }
     }
     missing.reverse();

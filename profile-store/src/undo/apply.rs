@@ -3,20 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use profile_db::journal::{Action, Durability, Journal, Transaction, TransactionKind};
-use profile_db::model::{ProfileId, SnapshotName, Time, TransactionNumber};
+use profile_db::model::{SnapshotName, Time, TransactionNumber};
 use profile_sys::tree::Root;
 use profile_sys::{btrfs, file};
 
 use super::join::{self, Joined};
 use super::live::{LiveReplay, Task, replay_live};
 use super::plan::{Method, Plan};
-use super::prepare::{NOW, Prepared, Source, Verb};
+use super::prepare::{Prepared, Source, Verb};
 use super::replay::{Replayed, replay};
+use super::row;
 use super::sides::Sides;
 use crate::actor::Actor;
 use crate::delta::Change;
 use crate::error::{Error, Result};
-use crate::operation::{self, Ending, PathText};
+use crate::operation::Ending;
 use crate::pool::Pool;
 use crate::profile::{self, identity_of_present, new_row};
 use crate::progress::Progress;
@@ -100,57 +101,8 @@ pub fn apply(
             plan,
             replayed,
         }),
-        Err(error) => Err(after_failure(pool, journal, &id, number, error)),
+        Err(error) => Err(row::after_failure(pool, journal, &id, number, error)),
     }
-}
-
-/// What a failure comes to: without a recorded intent nothing has happened, and the row goes; with
-/// one the change is in the middle, and `recover` decides.
-pub(crate) fn after_failure(
-    pool: &Pool,
-    journal: &Journal,
-    id: &ProfileId,
-    number: TransactionNumber,
-    error: Error,
-) -> Error {
-    if matches!(error, Error::Interrupted { .. }) {
-        return error;
-    }
-    let cleaned = (|| {
-        let pending = journal.pending_operations()?;
-        if pending
-            .iter()
-            .any(|one| one.operation.transaction == Some(number))
-        {
-            return Ok(false);
-        }
-        let open = journal.open_transactions(Some(id))?;
-        if open.iter().any(|row| row.number == number) {
-            drop_row(pool, journal, id, number)?;
-        }
-        Ok(true)
-    })();
-    match cleaned {
-        Ok(true) => error,
-        Ok(false) => operation::interrupted(number, error),
-        Err(rollback) => error.taken_back(Err(rollback)),
-    }
-}
-
-/// Takes back the row of a change of ours that never began, with the snapshots it has taken.
-pub(crate) fn drop_row(
-    pool: &Pool,
-    journal: &Journal,
-    id: &ProfileId,
-    number: TransactionNumber,
-) -> Result<()> {
-    for name in [SnapshotName::Pre(number), SnapshotName::Post(number)] {
-        let path = pool.layout().snapshot(id, name);
-        if file::exists(&path)? {
-            btrfs::delete_subvolume_tree(&path)?;
-        }
-    }
-    Ok(journal.drop_empty(number)?)
 }
 
 fn carry_out(
@@ -163,13 +115,7 @@ fn carry_out(
     progress: &mut dyn Progress,
 ) -> Result<(Plan, Replayed)> {
     let id = prepared.plan.profile.id;
-    // The snapshot that the plan was made from is the state before this undo.
-    let pre = SnapshotName::Pre(number);
-    keep_snapshot(
-        &prepared.staging.part(NOW),
-        &pool.layout().snapshot(&id, pre),
-    )?;
-    journal.set_pre(number, &pre.to_string())?;
+    row::keep_present(pool, journal, &id, &prepared.staging, number)?;
     let ending = ending(journal, number, &prepared.plan)?;
     progress.begin(match kind {
         TransactionKind::Redo => "redoing",
@@ -181,24 +127,10 @@ fn carry_out(
     }
 }
 
-/// Moves a sealed snapshot to another directory. The kernel refuses that for a read-only subvolume
-/// (its `..` changes), so it is unsealed for the moment; a crash in between leaves an open row
-/// without an intent, which `recover` drops with the snapshot.
-pub(crate) fn keep_snapshot(from: &Path, to: &Path) -> Result<()> {
-    btrfs::set_read_only(from, false)?;
-    file::rename_no_replace(from, to)?;
-    Ok(btrfs::set_read_only(to, true)?)
-}
-
 /// Which rows of the journal change with this undo.
 fn ending(journal: &Journal, number: TransactionNumber, plan: &Plan) -> Result<Ending> {
-    let mut ending = Ending {
-        transaction: number,
-        undoes: numbers(&plan.transactions),
-        brings_back: Vec::new(),
-        post: None,
-        packages_return: false,
-    };
+    let mut ending = Ending::of(number);
+    ending.undoes = numbers(&plan.transactions);
     for transaction in &plan.transactions {
         ending.packages_return |= journal
             .packages(transaction.number)?
@@ -275,12 +207,14 @@ fn beside(
             plan.remake.make(merged.path(), &mut replayed)?;
             merged.close()?;
         }
-        let mut changed = plan.profile.clone();
-        changed.modified = now;
-        profile::write_file(&staged, &changed)?;
-        let post = SnapshotName::Post(ending.transaction);
-        btrfs::snapshot(&staged, &layout.snapshot(&id, post), true)?;
-        ending.post = Some(post.to_string());
+        let number = ending.transaction;
+        ending.post = Some(row::keep_changed(
+            pool,
+            &plan.profile,
+            &staging,
+            number,
+            now,
+        )?);
     }
     stage_state(pool, &plan, &staging.part(STAGED_STATE))?;
     let replacement = Replacement {
@@ -382,23 +316,10 @@ fn live(
         Source::Built => staging.part(STAGED_PROFILE),
         Source::Snapshot(name) => layout.snapshot(&id, *name),
     };
-    let view_of = wanted.strip_prefix(layout.top()).unwrap_or(&wanted);
-    let is_staged = !wanted.starts_with(layout.all_snapshots());
-    let task = Task {
-        view_of: PathText::from(view_of),
-        staging: is_staged.then(|| staging.word().to_owned()),
-        remake: plan.remake.clone(),
-        paths: paths_of(&plan.restore, &plan.joined)
-            .iter()
-            .map(|path| PathText::from(path.as_path()))
-            .collect(),
-        times: plan
-            .times
-            .iter()
-            .map(|path| PathText::from(path.as_path()))
-            .collect(),
-        services: outlook.services,
-    };
+    let paths = paths_of(&plan.restore, &plan.joined);
+    let mut task = Task::new(pool, &wanted, &staging, &paths, &plan.times);
+    task.remake = plan.remake.clone();
+    task.services = outlook.services;
     let live = LiveReplay {
         profile: &plan.profile,
         standing: &standing,

@@ -72,7 +72,15 @@ pub fn choose(
 }
 
 /// The transaction of the number, when it is one of the profile's.
-fn own(journal: &Journal, profile: &ProfileFile, number: TransactionNumber) -> Result<Transaction> {
+///
+/// # Errors
+///
+/// It is not, or the journal cannot be read.
+pub(crate) fn own(
+    journal: &Journal,
+    profile: &ProfileFile,
+    number: TransactionNumber,
+) -> Result<Transaction> {
     let missing = || Error::NoSuchTransaction {
         number,
         profile: Some(profile.name.to_string()),

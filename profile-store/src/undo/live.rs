@@ -1,7 +1,7 @@
 //! Replaying paths through the merged mount of a mounted profile, and finishing that after a crash.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use profile_db::ProfileFile;
 use profile_db::journal::Journal;
@@ -207,4 +207,30 @@ pub struct Task {
     /// What is stopped before and runs again after it.
     #[serde(default)]
     pub services: Services,
+}
+
+impl Task {
+    /// Of the paths that get the content of the snapshot at `wanted`, which may be in the staging directory.
+    pub(crate) fn new(
+        pool: &Pool,
+        wanted: &Path,
+        staging: &Staging,
+        paths: &[PathBuf],
+        times: &[PathBuf],
+    ) -> Self {
+        let layout = pool.layout();
+        let text = |paths: &[PathBuf]| {
+            let paths = paths.iter().map(PathBuf::as_path);
+            paths.map(PathText::from).collect()
+        };
+        let is_staged = !wanted.starts_with(layout.all_snapshots());
+        Self {
+            view_of: PathText::from(wanted.strip_prefix(layout.top()).unwrap_or(wanted)),
+            staging: is_staged.then(|| staging.word().to_owned()),
+            remake: Remake::default(),
+            paths: text(paths),
+            times: text(times),
+            services: Services::default(),
+        }
+    }
 }

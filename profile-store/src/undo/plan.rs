@@ -215,7 +215,7 @@ pub(super) fn sort(
 
 /// Where something is mounted on an entry that would be removed or replaced, among the mounts of a profile
 /// that is entered. A directory that stays one is neither.
-pub(crate) fn mounted_on(mounts: &[Mount], restore: &[Change]) -> Vec<PathBuf> {
+fn mounted_on(mounts: &[Mount], restore: &[Change]) -> Vec<PathBuf> {
     let directory = Some(Kind::Directory);
     let goes = |change: &&Change| (change.old, change.new) != (directory, directory);
     let going: HashSet<&Path> = restore
@@ -231,6 +231,26 @@ pub(crate) fn mounted_on(mounts: &[Mount], restore: &[Change]) -> Vec<PathBuf> {
     found.sort();
     found.dedup();
     found
+}
+
+/// Refuses what the kernel would refuse in the middle: removing or replacing what something is mounted on.
+///
+/// # Errors
+///
+/// Something is.
+pub(crate) fn refuse_mounted(
+    profile: &ProfileFile,
+    mounts: &[Mount],
+    restore: &[Change],
+) -> crate::Result<()> {
+    let mount_points = mounted_on(mounts, restore);
+    match mount_points.is_empty() {
+        true => Ok(()),
+        false => Err(crate::Error::MountedOn {
+            name: profile.name.to_string(),
+            mount_points,
+        }),
+    }
 }
 
 /// A directory can become a file or a symlink again only when nobody else's entry stands in it.
@@ -310,13 +330,8 @@ fn require_directories(sorted: &mut Sorted, present: &dyn Present) -> crate::Res
             (false, Some(Side::Mine)) => sorted.kept.push(change.path),
             (false, Some(Side::Other)) => {
                 for path in gone {
-                    coming.insert(path.clone());
-                    kept.push(Change {
-                        path,
-                        kind: ChangeKind::Removed,
-                        old: Some(Kind::Directory),
-                        new: None,
-                    });
+                    kept.push(Change::directory_that_went(&path));
+                    coming.insert(path);
                 }
                 kept.push(change);
             }

@@ -7,7 +7,6 @@ use profile_db::ProfileFile;
 use profile_db::journal::{Journal, Transaction, TransactionKind};
 use profile_db::model::{SnapshotName, Time, TransactionNumber};
 use profile_sys::btrfs;
-use profile_sys::mountinfo::Mount;
 
 use super::decisions::Decisions;
 use super::join::Joined;
@@ -16,17 +15,14 @@ use super::plan::{self, Method, Plan, Sorted};
 use super::several::Built;
 use super::sides::{self, Sides};
 use super::step::Reading;
-use super::{Which, choose, left_behind};
-use crate::delta::{self, Change, ChangeKind};
+use super::{Which, choose, left_behind, row};
+use crate::delta;
 use crate::error::{Error, Result};
 use crate::pool::{Pool, PoolLock};
 use crate::progress::Progress;
 use crate::staging::Staging;
-use crate::standing::{Standing, busy, standing};
+use crate::standing::{Standing, standing};
 use crate::{recover, state_paths};
-
-/// Name of the snapshot of the present profile in the staging directory.
-pub(super) const NOW: &str = "now";
 
 /// What is done with a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +146,7 @@ pub fn prepare(
                 .into(),
         });
     }
-    refuse_open(journal, profile)?;
+    row::refuse_open(journal, profile)?;
     let planning = Planning {
         reading: Reading {
             pool,
@@ -254,7 +250,7 @@ impl Planning<'_> {
 
     /// A snapshot of the present, in the staging directory.
     fn now(&self) -> PathBuf {
-        self.staging.part(NOW)
+        self.staging.part(row::NOW)
     }
 
     /// Builds the copy; where it is wished, with the transactions that stand in the way until none does.
@@ -365,13 +361,10 @@ impl Planning<'_> {
             (&self.now(), &sides.base),
             &state_paths::of(profile),
         )?;
-        let (times, restore): (Vec<Change>, Vec<Change>) = delta
-            .changes
-            .into_iter()
-            .partition(|change| change.kind == ChangeKind::Times);
+        let (restore, times) = delta.apart();
         let sorted = Sorted {
             restore,
-            times: times.into_iter().map(|change| change.path).collect(),
+            times,
             ..Sorted::default()
         };
         let [newest, ..] = transactions.as_slice() else {
@@ -392,7 +385,7 @@ impl Planning<'_> {
     fn plan_of(&self, transaction: Transaction, sorted: Sorted) -> Result<Plan> {
         let Reading { profile, .. } = self.reading;
         if sorted.conflicts.is_empty() {
-            refuse_mounted(profile, &self.standing.mounts()?, &sorted.restore)?;
+            plan::refuse_mounted(profile, &self.standing.mounts()?, &sorted.restore)?;
         }
         let is_written = |(_, joined): &&(PathBuf, Joined)| joined.is_written();
         let written = sorted.joined.iter().filter(is_written);
@@ -419,14 +412,6 @@ impl Planning<'_> {
     }
 }
 
-/// A transaction that is still going on would be torn in the middle.
-fn refuse_open(journal: &Journal, profile: &ProfileFile) -> Result<()> {
-    if journal.open_transactions(Some(&profile.id))?.is_empty() {
-        return Ok(());
-    }
-    Err(busy(profile))
-}
-
 /// Refuses a transaction that stands on another base than the profile.
 ///
 /// # Errors
@@ -446,18 +431,6 @@ pub(super) fn require_present_base(
         participle: verb.participle(),
         detail: "the profile has moved to another base since".into(),
     })
-}
-
-/// Refuses what the kernel would refuse in the middle: removing or replacing what something is mounted on.
-fn refuse_mounted(profile: &ProfileFile, mounts: &[Mount], restore: &[Change]) -> Result<()> {
-    let mount_points = plan::mounted_on(mounts, restore);
-    match mount_points.is_empty() {
-        true => Ok(()),
-        false => Err(Error::MountedOn {
-            name: profile.name.to_string(),
-            mount_points,
-        }),
-    }
 }
 
 /// How many paths a transaction changed, when the journal knows that all of them are its own: then

@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use profile_db::journal::Transaction;
 use profile_sys::btrfs;
 
+use super::Verb;
 use super::apply::{paths_of, wanted};
 use super::plan::Sorted;
-use super::prepare::{NOW, require_present_base};
+use super::prepare::require_present_base;
 use super::replay::replay;
+use super::row::NOW;
 use super::sides::{self, Sides};
 use super::step::Reading;
-use super::{Verb, plan};
-use crate::delta::{self, Change};
+use crate::delta;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::replacement::STAGED_PROFILE;
@@ -54,6 +55,7 @@ impl Reading<'_> {
             ..Built::default()
         };
         let mut base = None;
+        let state = state_paths::of(self.profile);
         progress.begin("working out");
         for (count, transaction) in transactions.iter().enumerate() {
             progress.advance(count as u64, Some(transactions.len() as u64));
@@ -68,7 +70,6 @@ impl Reading<'_> {
                     present
                 }
             };
-            let state = state_paths::of(self.profile);
             let since = delta::between(
                 self.pool,
                 (&sides.post, &sides.base),
@@ -89,15 +90,9 @@ impl Reading<'_> {
         let sealed = staging.part(BUILT);
         btrfs::snapshot(&staged, &sealed, true)?;
         built.parts.push(sealed.clone());
-        let state = state_paths::of(self.profile);
         // From the copy to the present: `old` of a change is what the path becomes.
         let delta = delta::between(self.pool, (&sealed, &base), (&now, &base), &state)?;
-        let (times, restore): (Vec<Change>, Vec<Change>) = delta
-            .changes
-            .into_iter()
-            .partition(|change| change.kind == delta::ChangeKind::Times);
-        built.sorted.restore = restore;
-        built.sorted.times = times.into_iter().map(|change| change.path).collect();
+        (built.sorted.restore, built.sorted.times) = delta.apart();
         Ok(built)
     }
 
@@ -136,34 +131,26 @@ impl Built {
         self.sorted.already += step.already;
         self.sorted.joined.extend(step.joined);
         self.sorted.kept.extend(step.kept);
-        for left in step.left_behind {
-            if !self
-                .sorted
-                .left_behind
-                .iter()
-                .any(|one| one.path == left.path)
-            {
-                self.sorted.left_behind.push(left);
-            }
-        }
+        add(
+            &mut self.sorted.left_behind,
+            step.left_behind,
+            |one, other| one.path == other.path,
+        );
+        add(&mut self.sorted.meanwhile, step.meanwhile, |one, other| {
+            one.path == other.path
+        });
+        add(&mut self.sorted.conflicts, step.conflicts, |one, other| {
+            one.path == other.path && one.obstacle == other.obstacle
+        });
         self.sorted.remake.linker_cache |= step.remake.linker_cache;
-        for change in step.meanwhile {
-            if !self
-                .sorted
-                .meanwhile
-                .iter()
-                .any(|one| one.path == change.path)
-            {
-                self.sorted.meanwhile.push(change);
-            }
-        }
-        for conflict in step.conflicts {
-            let known = |one: &plan::Conflict| {
-                one.path == conflict.path && one.obstacle == conflict.obstacle
-            };
-            if !self.sorted.conflicts.iter().any(known) {
-                self.sorted.conflicts.push(conflict);
-            }
+    }
+}
+
+/// Adds what is not there yet.
+fn add<T>(known: &mut Vec<T>, new: Vec<T>, same: impl Fn(&T, &T) -> bool) {
+    for one in new {
+        if !known.iter().any(|other| same(&one, other)) {
+            known.push(one);
         }
     }
 }
