@@ -1,9 +1,12 @@
 //! Which later transaction is in the way of an undo.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use conffile_diff::merge::{self, Kind, Settled, Side, Three, kind_of};
+use profile_db::journal::{self, ChangeRow};
 use profile_sys::tree::Root;
 
 use super::plan::{Conflict, Obstacle};
@@ -14,19 +17,50 @@ use crate::error::Result;
 /// Longest file whose records are compared.
 const LONGEST_BYTES: u64 = 64 << 20;
 
-/// Whether a transaction changed a path: the entry itself, or a directory above it that came, went or became
-/// something else. A time is no change.
-pub(super) fn changed(delta: &Delta, path: &Path) -> bool {
-    let is_change = |kind: ChangeKind, itself: bool| match kind {
-        ChangeKind::Times => false,
-        ChangeKind::Content | ChangeKind::Metadata => itself,
-        ChangeKind::Added | ChangeKind::Removed | ChangeKind::Type => true,
-    };
-    path.ancestors().any(|one| {
-        delta
-            .get(one)
-            .is_some_and(|change| is_change(change.kind, one == path))
-    })
+/// The paths that a transaction changed.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// Those that are the same entry with other content or attributes.
+    within: HashSet<PathBuf>,
+    /// Those that came, went or became something else, and with them whatever is below.
+    whole: HashSet<PathBuf>,
+}
+
+impl Changed {
+    /// From its snapshots. A time is no change.
+    pub fn compared(delta: &Delta) -> Self {
+        let mut changed = Self::default();
+        for change in &delta.changes {
+            let paths = match change.kind {
+                ChangeKind::Times => continue,
+                ChangeKind::Content | ChangeKind::Metadata => &mut changed.within,
+                ChangeKind::Added | ChangeKind::Removed | ChangeKind::Type => &mut changed.whole,
+            };
+            paths.insert(change.path.clone());
+        }
+        changed
+    }
+
+    /// From the list that the journal keeps of it.
+    pub fn listed(rows: &[ChangeRow]) -> Self {
+        let mut changed = Self::default();
+        for row in rows {
+            let paths = match row.change {
+                journal::Change::Content | journal::Change::Metadata => &mut changed.within,
+                journal::Change::Created | journal::Change::Removed | journal::Change::Type => {
+                    &mut changed.whole
+                }
+            };
+            let path = row.path.strip_prefix(b"/").unwrap_or(&row.path);
+            paths.insert(PathBuf::from(OsStr::from_bytes(path)));
+        }
+        changed
+    }
+
+    /// Whether it changed the path: the entry itself, or a directory above it as a whole.
+    pub fn has(&self, path: &Path) -> bool {
+        self.within.contains(path) || path.ancestors().any(|one| self.whole.contains(one))
+    }
 }
 
 /// Whether a transaction, of which `its` are the trees, changed one of the records that a conflict is about; any
@@ -98,6 +132,18 @@ mod tests {
                 change("etc/x", ChangeKind::Content),
             ],
         };
+        let row = |path: &str, change| ChangeRow {
+            path: path.into(),
+            change,
+            before: None,
+            after: None,
+            attribution: None,
+        };
+        let listed = [
+            row("/etc", journal::Change::Metadata),
+            row("/etc/a", journal::Change::Type),
+            row("/etc/x", journal::Change::Content),
+        ];
         for (path, expected) in [
             ("etc", true),
             ("etc/a", true),
@@ -106,7 +152,9 @@ mod tests {
             ("etc/x", true),
             ("etc/y", false),
         ] {
-            assert_eq!(changed(&delta, Path::new(path)), expected, "{path}");
+            let path = Path::new(path);
+            assert_eq!(Changed::compared(&delta).has(path), expected, "{path:?}");
+            assert_eq!(Changed::listed(&listed).has(path), expected, "{path:?}");
         }
     }
 }

@@ -48,12 +48,8 @@ pub(super) fn within(
             }
             State::Done | State::Failed | State::Interrupted => {}
         }
-        if !matches!(row.kind, TransactionKind::Undo | TransactionKind::Redo) {
-            found.insert(row.number, row.clone());
-            continue;
-        }
-        let undone = journal.undone(row.number)?;
-        if undone.iter().all(|number| asked(*number)) {
+        let undone = taken_back(journal, row)?;
+        if comes_to_nothing(&undone, &asked) {
             continue;
         }
         found.insert(row.number, row.clone());
@@ -72,6 +68,22 @@ pub(super) fn within(
         }),
         false => Ok(found.into_values().rev().collect()),
     }
+}
+
+/// The transactions that an undo or a redo takes back; none for another transaction.
+pub(super) fn taken_back(journal: &Journal, row: &Transaction) -> Result<Vec<TransactionNumber>> {
+    match row.kind {
+        TransactionKind::Undo | TransactionKind::Redo => Ok(journal.undone(row.number)?),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Whether a transaction that takes these back comes to nothing together with those that are `among` the looked at.
+pub(super) fn comes_to_nothing(
+    undone: &[TransactionNumber],
+    among: impl Fn(TransactionNumber) -> bool,
+) -> bool {
+    !undone.is_empty() && undone.iter().all(|number| among(*number))
 }
 
 fn not_undoable(row: &Transaction, verb: Verb, detail: &str) -> Error {

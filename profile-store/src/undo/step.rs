@@ -14,7 +14,7 @@ use super::derived::Remake;
 use super::plan::{self, Obstacle, Sorted};
 use super::sides::{self, Made, Sides};
 use super::world::{Decided, World};
-use super::{Wishes, alternatives, culprits, left_behind, packages, whole};
+use super::{Wishes, alternatives, culprits, left_behind, packages, range, whole};
 use crate::delta::Delta;
 use crate::error::{Error, Result};
 use crate::pool::Pool;
@@ -116,7 +116,8 @@ impl Reading<'_> {
         Ok(sorted)
     }
 
-    /// Transactions of the profile after this one that are in force, newest first, without `besides`.
+    /// Transactions of the profile after this one that are in force, newest first, without `besides`, and without
+    /// the undos that took only others of them back: both together have changed nothing.
     pub(super) fn later(
         &self,
         number: TransactionNumber,
@@ -129,7 +130,14 @@ impl Reading<'_> {
             ..Filter::default()
         })?;
         later.retain(|one| !besides.iter().any(|other| other.number == one.number));
-        Ok(later)
+        let mut found = Vec::with_capacity(later.len());
+        for one in later {
+            let undone = range::taken_back(self.journal, &one)?;
+            if !range::comes_to_nothing(&undone, |other| other > number) {
+                found.push(one);
+            }
+        }
+        Ok(found)
     }
 
     /// Says for every conflict which later transactions changed the path, or the records in it that are in
@@ -143,18 +151,26 @@ impl Reading<'_> {
         let [before, ..] = world.trees()?;
         let before = Root::open(before)?;
         for transaction in later {
-            let (sides, delta) = match sides::sides(self.pool, transaction, "compared") {
-                Ok(sides) => {
-                    let made = sides::made(self.pool, self.journal, transaction, &sides)?;
-                    (sides, made.delta)
+            let sides = match sides::sides(self.pool, transaction, "compared") {
+                Ok(sides) => sides,
+                // Without its snapshots the list of its paths is left; a rename has none, and changed none.
+                Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => {
+                    let rows = self.journal.changes(transaction.number)?;
+                    let changed = culprits::Changed::listed(&rows.unwrap_or_default());
+                    for conflict in conflicts.iter_mut() {
+                        if changed.has(&conflict.path) {
+                            conflict.by.push(transaction.number);
+                        }
+                    }
+                    continue;
                 }
-                // A rename or a collected snapshot has nothing to compare; the conflict stands all the same.
-                Err(Error::NotUndoable { .. } | Error::SnapshotMissing { .. }) => continue,
                 Err(error) => return Err(error),
             };
+            let made = sides::made(self.pool, self.journal, transaction, &sides)?;
+            let changed = culprits::Changed::compared(&made.delta);
             let its = World::new(self.pool, &sides, &sides.post);
             for conflict in conflicts.iter_mut() {
-                if culprits::changed(&delta, &conflict.path)
+                if changed.has(&conflict.path)
                     && culprits::changed_records(&its, &before, conflict)?
                 {
                     conflict.by.push(transaction.number);

@@ -89,6 +89,41 @@ def test_an_upgrade_after_it_stands_in_the_way(t):
     roundtrip.clean(pool)
 
 
+def test_the_undo_of_a_later_one_is_nobody_in_the_way(t):
+    """An edit by hand stands in the way; the purge that removed the file since, and its undo, come to nothing."""
+    pool = t.pool("mini")
+    number = _older(pool, "fpt-conf=1")
+    pool.run_ok("dev", "sh", "-c", "echo mine >>/etc/fpt/main.conf")
+    expect.status(pool.apt("purge", "fpt-conf"), 0)
+    purge = str(pool.newest()["number"])
+
+    def culprits():
+        found = pool.fp("-p", "dev", "undo", number, "--check").envelope["result"]["conflicts"]
+        return {command.path_of(c): c.get("transactions", []) for c in found}.get(b"/etc/fpt/main.conf")
+    roundtrip.undo_outside(pool, purge)
+    expect.equal(culprits(), [], "after the undo of the purge")
+    pool.ok("--yes", "-p", "dev", "redo")
+    expect.equal(culprits(), None, "after its redo: it is gone as before")
+    pool.ok("--yes", "-p", "dev", "undo", purge)
+    expect.equal(culprits(), [], "after the purge is undone once more")
+
+
+def test_a_later_one_without_its_files_is_named_by_its_list(t):
+    pool = t.pool("mini")
+    number = _older(pool, "fpt-conf=1", "fpt-conf=2")
+    later = pool.newest()["number"]
+    expect.status(pool.install("fpt-links"), 0)
+    pool.ok("-p", "dev", "pin", number)
+    for rule in ("keep-newest=1", "keep-most=1"):
+        pool.ok("set", "dev", rule)
+    pool.ok("pool", "gc")
+    gone = [row["number"] for row in pool.history("dev") if row["files_gone"]]
+    expect.equal(gone, [later], "transactions whose files are gone")
+    answer = expect.status(pool.fp("-p", "dev", "undo", number, "--check"), 3)
+    by = {command.path_of(c): c.get("transactions") for c in answer.envelope["result"]["conflicts"]}
+    expect.equal(by[b"/etc/fpt/main.conf"], [later])
+
+
 def test_an_alternative_keeps_what_a_later_package_needs_of_it(t):
     pool = t.pool("mini")
 
