@@ -208,13 +208,7 @@ impl Context {
             .details(question.lines().map(str::to_owned).collect())
             .hint("confirm it with --yes"));
         }
-        // On standard error: standard output is the result's.
-        let mut err = io::stderr();
-        let asked = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
-        let mut answer = String::new();
-        let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
-        let yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
-        if read.is_ok() && yes {
+        if self.asked(&question) {
             return Ok(());
         }
         Err(Failure::new(
@@ -222,6 +216,23 @@ impl Context {
             "not-confirmed",
             format!("{} was not confirmed", words(self.verb)),
         ))
+    }
+
+    /// Asks whether something is wished besides; no without anybody to ask, and with `--yes`, which answers only what
+    /// the command cannot do without.
+    pub fn offer(&self, question: &str) -> bool {
+        !self.global.yes && self.screen.interactive && self.asked(&escape::lines(question))
+    }
+
+    /// The answer to a question, whose text is escaped: yes, or anything else for no.
+    fn asked(&self, question: &str) -> bool {
+        // On standard error: standard output is the result's.
+        let mut err = io::stderr();
+        let asked = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
+        let mut answer = String::new();
+        let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
+        let yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
+        read.is_ok() && yes
     }
 }
 

@@ -5,6 +5,7 @@ pub mod dependencies;
 pub mod edit;
 pub mod extended_states;
 pub mod history_log;
+pub mod hold;
 pub mod info;
 pub mod notices;
 pub(crate) mod stanza;

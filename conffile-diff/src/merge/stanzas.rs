@@ -13,7 +13,7 @@ const AUTO: &[u8] = b"1";
 
 /// dpkg's status: by package, and by architecture where several of one name are installed.
 ///
-/// A later change of the selection alone (a hold) stays on the version that comes back.
+/// A later change of the selection alone (a hold, or its end) stays on the version that comes back.
 ///
 /// # Errors
 ///
@@ -73,7 +73,8 @@ fn with_selection(package: Sides<'_>) -> Option<Vec<u8>> {
         Some((want.to_owned(), state.to_owned()))
     })?;
     let (was, now, wanted) = (words.ancestor, words.mine, words.other);
-    if was.1 != now.1 || was.1 != wanted.1 || was.0 != wanted.0 {
+    let selected_otherwise = was.0 != wanted.0 && now.0 != wanted.0;
+    if was.1 != now.1 || was.1 != wanted.1 || selected_otherwise {
         return None;
     }
     let unselected = set_field(stanza.mine, "Status", &format!("{} {}", was.0, was.1)).ok()?;

@@ -102,6 +102,13 @@ fn a_hold_stays_on_the_version_that_comes_back() {
     let held = package("x", "hold ok installed", "2");
     let merged = clean(Kind::DpkgStatus, &two, &held, &one).unwrap();
     assert_eq!(merged, package("x", "hold ok installed", "1"));
+    // Held by the undo, and no more since: done again, the newer version is not held either.
+    let held = package("x", "hold ok installed", "1");
+    let merged = clean(Kind::DpkgStatus, &held, &one, &two).unwrap();
+    assert_eq!(merged, two);
+    // Selected for removal since: that is neither.
+    let removed = package("x", "deinstall ok installed", "1");
+    assert_eq!(conflicts(Kind::DpkgStatus, &held, &removed, &two).len(), 1);
 }
 
 #[test]

@@ -45,6 +45,11 @@ pub struct Undo {
     /// Decide about one path or one package; "mine", "old", or a file whose content the path gets
     #[arg(long, value_name = "PATH|PACKAGE=mine|old|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     pub resolve: Vec<OsString>,
+    /// Hold the packages that go back to an older version: the next upgrade leaves them as they are
+    ///
+    /// It is part of the undo, so a redo takes the hold back as well; `apt-mark unhold` in the profile ends it.
+    #[arg(long)]
+    pub hold: bool,
     #[command(flatten)]
     pub running: Running,
 }

@@ -10,6 +10,7 @@ mod diff;
 mod forget;
 mod generate;
 mod history;
+mod hold;
 mod info;
 mod list;
 mod path;

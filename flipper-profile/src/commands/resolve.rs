@@ -100,6 +100,7 @@ mod tests {
             check: false,
             exact: false,
             cascade: false,
+            hold: false,
             keep_mine: true,
             take_old: false,
             running: crate::cli::Running {

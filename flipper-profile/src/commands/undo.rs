@@ -1,21 +1,21 @@
 //! `undo` and `redo`: one transaction taken back.
 
-use std::collections::BTreeSet;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use profile_db::ProfileFile;
-use profile_db::journal::{self, Action, Transaction, TransactionKind};
+use profile_db::journal::{self, Transaction, TransactionKind};
 use profile_db::model::{Time, TransactionNumber};
 use profile_db::state::State;
 use profile_store::operation::PathText;
-use profile_store::undo::{self, Decisions, Plan, Replayed, Request, Verb, Which, Wishes};
+use profile_store::undo::{self, Decisions, Held, Plan, Replayed, Request, Verb, Which, Wishes};
 use profile_store::{Pool, profile};
 
 use crate::actor;
 use crate::cli::{Redo, Running, Undo};
 use crate::commands::Outcome;
 use crate::commands::history::number;
+use crate::commands::hold;
 use crate::commands::path::in_profile;
 use crate::commands::resolve;
 use crate::context::{Context, Result};
@@ -50,8 +50,12 @@ pub fn undo(arguments: &Undo, context: &Context) -> Result<Outcome> {
             decisions: Decisions::default(),
         },
     };
-    let (check, running) = (arguments.check, &arguments.running);
-    take_back(request, check, running, context, |pool, profile| {
+    let wished = Wished {
+        check: arguments.check,
+        hold: arguments.hold,
+        running: &arguments.running,
+    };
+    take_back(request, &wished, context, |pool, profile| {
         resolve::decisions(arguments, |path| in_profile(path, context, pool, profile))
     })
 }
@@ -68,16 +72,24 @@ pub fn redo(arguments: &Redo, context: &Context) -> Result<Outcome> {
         which: named.map_or(Which::Newest, Which::Number),
         wishes: Wishes::default(),
     };
-    let (check, running) = (arguments.check, &arguments.running);
-    take_back(request, check, running, context, |_, _| {
-        Ok(Decisions::default())
-    })
+    let wished = Wished {
+        check: arguments.check,
+        hold: false,
+        running: &arguments.running,
+    };
+    take_back(request, &wished, context, |_, _| Ok(Decisions::default()))
+}
+
+/// What is wished of an undo or a redo besides the plan itself.
+struct Wished<'a> {
+    check: bool,
+    hold: bool,
+    running: &'a Running,
 }
 
 fn take_back(
     mut request: Request,
-    check: bool,
-    running: &Running,
+    wished: &Wished<'_>,
     context: &Context,
     decide: impl FnOnce(&Pool, &ProfileFile) -> Result<Decisions>,
 ) -> Result<Outcome> {
@@ -87,7 +99,7 @@ fn take_back(
         _ => None,
     };
     if let Some(deletion) = deletion {
-        return bring_back(&pool, &deletion, check);
+        return bring_back(&pool, &deletion, wished);
     }
     let profile = context.profile(&pool)?;
     request.wishes.decisions = decide(&pool, &profile)?;
@@ -103,10 +115,10 @@ fn take_back(
         Time::now(),
         progress.as_mut(),
     )?;
-    if running.live {
+    if wished.running.live {
         prepared.insist();
     }
-    if running.no_restart {
+    if wished.running.no_restart {
         prepared.outlook.services.restart_nothing();
     }
     if let Some(path) = not_of(&prepared.plan, &request.wishes.decisions) {
@@ -117,10 +129,13 @@ fn take_back(
         )));
     }
     let mut report = of_plan(&prepared.plan, request.verb);
-    report.check = check;
+    report.check = wished.check;
     report.look(&prepared.outlook);
-    report.notes.extend(hold(&journal, &prepared.plan)?);
-    if check || report.finding().is_some() {
+    let is_refused = report.finding().is_some();
+    if wished.check || is_refused {
+        if !is_refused {
+            hold::tell(&mut report, &prepared.plan.older, wished.hold);
+        }
         prepared.cancel()?;
         return Ok(report.into());
     }
@@ -131,6 +146,11 @@ fn take_back(
         prepared.cancel()?;
         return Err(refused);
     }
+    let is_held = wished.hold || hold::offer(&prepared.plan.older, context);
+    if is_held {
+        prepared.hold();
+    }
+    hold::tell(&mut report, &prepared.plan.older, is_held);
     let applied = undo::apply(
         &pool,
         &journal,
@@ -173,26 +193,6 @@ fn confirm_cascade(request: &Request, plan: &Plan, context: &Context) -> Result<
     context.confirm(&question)
 }
 
-/// How the versions that come back are kept: the next upgrade, at night perhaps, would bring the others again.
-fn hold(journal: &journal::Journal, plan: &Plan) -> Result<Option<String>> {
-    let mut upgraded = BTreeSet::new();
-    for transaction in &plan.transactions {
-        let packages = journal.packages(transaction.number)?;
-        let only_upgraded = packages
-            .into_iter()
-            .filter(|package| package.action == Action::Upgrade);
-        upgraded.extend(only_upgraded.map(|package| package.name));
-    }
-    if upgraded.is_empty() {
-        return Ok(None);
-    }
-    let names: Vec<String> = upgraded.into_iter().collect();
-    Ok(Some(format!(
-        "The next upgrade brings the newer versions again; `apt-mark hold {}` in the profile keeps these.",
-        names.join(" ")
-    )))
-}
-
 /// What the replay left alone.
 fn notes(replayed: &Replayed) -> Vec<String> {
     let shown = |path: &PathText| format!("/{}", path.to_path().display());
@@ -219,7 +219,7 @@ fn deletion(pool: &Pool, named: TransactionNumber) -> Result<Option<Transaction>
 }
 
 /// Takes the deletion of a profile back.
-fn bring_back(pool: &Pool, deletion: &Transaction, check: bool) -> Result<Outcome> {
+fn bring_back(pool: &Pool, deletion: &Transaction, wished: &Wished<'_>) -> Result<Outcome> {
     let mut report = Undone {
         verb: Verb::Undo.as_str(),
         transaction: None,
@@ -227,7 +227,7 @@ fn bring_back(pool: &Pool, deletion: &Transaction, check: bool) -> Result<Outcom
         taken_back: vec![deletion.number.get()],
         command: deletion.command.clone(),
         mode: None,
-        check,
+        check: wished.check,
         restored: 0,
         merged: Vec::new(),
         kept: Vec::new(),
@@ -235,10 +235,14 @@ fn bring_back(pool: &Pool, deletion: &Transaction, check: bool) -> Result<Outcom
         conflicts: Vec::new(),
         not_live: Vec::new(),
         left_behind: Vec::new(),
+        held: Vec::new(),
         services: Services::default(),
         notes: Vec::new(),
     };
-    if check {
+    if wished.hold {
+        hold::tell(&mut report, &Held::default(), true);
+    }
+    if wished.check {
         report
             .notes
             .push(format!("The profile {} would come back.", deletion.profile));
@@ -319,6 +323,7 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
             .iter()
             .map(|left| Item::new(&left.path, left.words()))
             .collect(),
+        held: Vec::new(),
         services: Services::default(),
         notes: Vec::new(),
     }

@@ -470,6 +470,7 @@ pub fn undone() -> Undone {
         conflicts: Vec::new(),
         not_live: Vec::new(),
         left_behind: vec![item(b"/var/lib/mysql", "data of mariadb-server")],
+        held: vec!["libnginx".into()],
         services: Services {
             stopped: vec!["nginx.service".into()],
             restarted: vec!["php8.4-fpm.service".into()],
@@ -495,6 +496,7 @@ pub fn conflicts() -> Undone {
             item(b"/etc/x", "its directory is gone since"),
         ],
         left_behind: Vec::new(),
+        held: Vec::new(),
         services: Services::default(),
         ..undone()
     }

@@ -85,6 +85,8 @@ pub struct Undone {
     pub not_live: Vec<Item>,
     /// Data that programs wrote since, which stays as it is.
     pub left_behind: Vec<Item>,
+    /// The packages that go back to an older version and are held.
+    pub held: Vec<String>,
     /// The services that are concerned.
     pub services: Services,
     /// What should be known besides.
@@ -238,6 +240,13 @@ impl Human for Undone {
         list(&mut text, kept, &self.meanwhile, style);
         list(&mut text, "not brought back", &self.left_behind, style);
         if text_is_of_a_change(self) {
+            if !self.held.is_empty() {
+                let held = if self.check { "would be held" } else { "held" };
+                text.push_str(&format!(
+                    "{held}: {}\n",
+                    escape::text(&self.held.join(", "))
+                ));
+            }
             self.services(&mut text);
         }
         for note in &self.notes {
@@ -287,6 +296,7 @@ changed meanwhile, kept:
   /etc/mot\\nd: written by another program
 not brought back:
   /var/lib/mysql: data of mariadb-server
+held: libnginx
 stopped: nginx.service
 restarted: php8.4-fpm.service
 restart by hand: dbus.service
@@ -301,6 +311,7 @@ restart by hand: dbus.service
         (undone.taken_back, undone.meanwhile) = (vec![15, 13, 12], Vec::new());
         undone.services = Services::default();
         undone.left_behind.clear();
+        undone.held.clear();
         undone.merged = samples::conflicts().conflicts.split_off(1);
         assert_eq!(
             undone.human(&Style::plain()),

@@ -7,6 +7,7 @@ use profile_db::model::{SnapshotName, Time, TransactionNumber};
 use profile_sys::tree::Root;
 use profile_sys::{btrfs, file};
 
+use super::hold;
 use super::join::{self, Joined};
 use super::live::{LiveReplay, Task, replay_live};
 use super::plan::{Method, Plan};
@@ -168,6 +169,7 @@ fn beside(
     now: Time,
     progress: &mut dyn Progress,
 ) -> Result<(Plan, Replayed)> {
+    let held = prepared.held();
     let Prepared {
         plan,
         source,
@@ -177,7 +179,9 @@ fn beside(
     let layout = pool.layout();
     let id = plan.profile.id;
     let staged = staging.part(STAGED_PROFILE);
+    let (base, _) = profile::base_for(pool, &plan.profile)?;
     let mut replayed = Replayed::default();
+    let mut changed = plan.profile.clone();
     let whole = match (plan.method, &source) {
         (Method::Exchange, Source::Snapshot(name)) => Some(name.to_string()),
         (Method::Exchange, _) => plan.transaction.pre.clone(),
@@ -186,11 +190,10 @@ fn beside(
     if let Some(name) = whole {
         btrfs::snapshot(&layout.snapshots(&id).join(&name), &staged, false)?;
         let snapshot = profile::read_file(&staged)?;
-        profile::write_file(&staged, &identity_of_present(&plan.profile, snapshot, now))?;
-        // The state afterwards is one that has a snapshot: it serves both.
-        ending.post = Some(name);
+        changed = identity_of_present(&plan.profile, snapshot, now);
+        // The state afterwards is one that has a snapshot, unless something is held in it: it serves both.
+        ending.post = held.is_none().then_some(name);
     } else {
-        let (base, _) = profile::base_for(pool, &plan.profile)?;
         if let Source::Before(sides) = &source {
             btrfs::snapshot(&layout.profile(&id), &staged, false)?;
             let mine = layout.snapshot(&id, SnapshotName::Pre(ending.transaction));
@@ -207,14 +210,16 @@ fn beside(
             plan.remake.make(merged.path(), &mut replayed)?;
             merged.close()?;
         }
-        let number = ending.transaction;
-        ending.post = Some(row::keep_changed(
-            pool,
-            &plan.profile,
-            &staging,
-            number,
-            now,
-        )?);
+    }
+    if let Some(held) = &held {
+        hold::write(pool, held, &staged, &base)?;
+    }
+    match &ending.post {
+        Some(_) => profile::write_file(&staged, &changed)?,
+        None => {
+            let number = ending.transaction;
+            ending.post = Some(row::keep_changed(pool, &changed, &staging, number, now)?);
+        }
     }
     stage_state(pool, &plan, &staging.part(STAGED_STATE))?;
     let replacement = Replacement {
@@ -297,6 +302,7 @@ fn live(
     ending: Ending,
     now: Time,
 ) -> Result<(Plan, Replayed)> {
+    let held = prepared.held();
     let Prepared {
         plan,
         outlook,
@@ -308,7 +314,7 @@ fn live(
     } = prepared;
     let layout = pool.layout();
     let id = plan.profile.id;
-    let wanted = match &source {
+    let mut wanted = match &source {
         Source::Before(sides) => {
             let mine = layout.snapshot(&id, SnapshotName::Pre(ending.transaction));
             wanted(pool, &plan.joined, sides, &mine, staging.part(WANTED))?
@@ -316,6 +322,9 @@ fn live(
         Source::Built => staging.part(STAGED_PROFILE),
         Source::Snapshot(name) => layout.snapshot(&id, *name),
     };
+    if let Some(held) = held {
+        wanted = hold::copy(pool, &held, &wanted, &staging)?;
+    }
     let paths = paths_of(&plan.restore, &plan.joined);
     let mut task = Task::new(pool, &wanted, &staging, &paths, &plan.times);
     task.remake = plan.remake.clone();

@@ -17,6 +17,7 @@ mod decisions;
 mod derived;
 mod essential;
 mod facts;
+mod hold;
 mod join;
 mod left_behind;
 mod live;
@@ -34,6 +35,8 @@ mod sides;
 mod step;
 mod whole;
 mod world;
+
+pub use conffile_diff::dpkg::hold::Held;
 
 pub use apply::{Applied, apply};
 pub(crate) use choose::own;

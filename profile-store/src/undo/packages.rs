@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::package_database::unreadable;
 
 /// dpkg's status, in a merged tree.
-const STATUS: &str = "var/lib/dpkg/status";
+pub(super) const STATUS: &str = "var/lib/dpkg/status";
 /// Longest status that is read.
 const LONGEST_BYTES: u64 = 64 << 20;
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use conffile_diff::dpkg::dependencies::Broken;
+use conffile_diff::dpkg::hold::Held;
 use conffile_diff::merge::{self, Side};
 use profile_db::ProfileFile;
 use profile_db::journal::Transaction;
@@ -129,6 +130,8 @@ pub struct Plan {
     pub kept: Vec<PathBuf>,
     /// Paths that are already as they were before.
     pub already: usize,
+    /// The packages that go back to an older version, and the status that holds them where that is wished.
+    pub older: Held,
     /// What stands in the way; the undo is refused while there is any.
     pub conflicts: Vec<Conflict>,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use conffile_diff::dpkg::hold::Held;
 use profile_db::ProfileFile;
 use profile_db::journal::{Journal, Transaction, TransactionKind};
 use profile_db::model::{SnapshotName, Time, TransactionNumber};
@@ -15,7 +16,7 @@ use super::plan::{self, Method, Plan, Sorted};
 use super::several::Built;
 use super::sides::{self, Sides};
 use super::step::Reading;
-use super::{Which, choose, left_behind, row};
+use super::{Which, choose, hold, left_behind, row};
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::pool::{Pool, PoolLock};
@@ -81,6 +82,7 @@ pub struct Prepared {
     /// What it means for what runs in the profile.
     pub outlook: Outlook,
     pub(super) verb: Verb,
+    pub(super) hold: bool,
     pub(super) source: Source,
     pub(super) standing: Standing,
     pub(super) staging: Staging,
@@ -91,6 +93,16 @@ impl Prepared {
     /// Has the plan carried out although something runs from what it replaces.
     pub fn insist(&mut self) {
         self.outlook.not_live.clear();
+    }
+
+    /// Has the packages that go back to an older version held, in the same step.
+    pub fn hold(&mut self) {
+        self.hold = true;
+    }
+
+    /// The status that holds, where that is wished and something goes back.
+    pub(super) fn held(&self) -> Option<Held> {
+        (self.hold && !self.plan.older.packages.is_empty()).then(|| self.plan.older.clone())
     }
 
     /// Drops the plan without doing anything.
@@ -162,6 +174,10 @@ pub fn prepare(
         .plan(request.which, transactions, progress)
         .and_then(|(mut plan, source)| {
             planning.look_at_state(&mut plan)?;
+            // A redo takes up what the undo took back, its hold included.
+            if verb == Verb::Undo {
+                plan.older = hold::look(pool, &plan, &source, &planning.staging, &planning.now())?;
+            }
             let outlook = outlook::look(pool, &plan, &standing, &planning.now())?;
             Ok((plan, source, outlook))
         });
@@ -170,6 +186,7 @@ pub fn prepare(
             plan,
             outlook,
             verb,
+            hold: false,
             source,
             staging: planning.staging,
             standing,
@@ -406,6 +423,7 @@ impl Planning<'_> {
             kept: sorted.kept,
             left_behind: sorted.left_behind,
             joined: sorted.joined,
+            older: Held::default(),
             already: sorted.already,
             conflicts: sorted.conflicts,
         })

@@ -1,4 +1,7 @@
-"""The undo of several transactions as one, cut at its effects: all of them are taken back, or none."""
+"""Undos of more than one change, cut at their effects: all of it happens, or nothing.
+
+Several transactions as one; an upgrade whose package is held in the same step.
+"""
 
 import os
 
@@ -10,19 +13,19 @@ IGNORED = ("mtime",)
 REMADE = (b"/etc/ld.so.cache", b"/var/cache/ldconfig/")
 
 
-class Several:
-    """Three installations, the first two of which are taken back as one; the tree before that and after it."""
+class Cut:
+    """Installations, some of which are taken back as one; the tree before that and after it."""
 
-    def __init__(self, t):
+    def __init__(self, t, packages, undone, flags=()):
         self.pool = t.pool("mini")
         numbers = []
-        for package in ("fpt-conf=1", "fpt-links", "fpt-user"):
+        for package in packages:
             expect.status(self.pool.install(package), 0)
             numbers.append(self.pool.newest()["number"])
-        self.numbers = numbers[:2]
-        span = f"{numbers[0]}..{numbers[1]}"
-        self.args = ("--yes", "-p", "dev", "undo", span)
-        self.words = f"flipper-profile --json --yes undo {span}"
+        self.numbers = numbers[undone]
+        words = ("undo", f"{self.numbers[0]}..{self.numbers[-1]}", *flags)
+        self.args = ("--yes", "-p", "dev", *words)
+        self.words = f"flipper-profile --json --yes {' '.join(words)}"
         self.old = self.pool.reading()
         whole = self.pool.copy("whole.img")
         expect.status(whole.fp(*self.args), 0)
@@ -45,7 +48,7 @@ class Several:
         expect.status(pool.fp("pool", "check"), 0)
         states = {row["number"]: row["state"] for row in pool.history()}
         wanted = "undone" if side == "new" else "done"
-        expect.equal([states[number] for number in self.numbers], [wanted] * 2, f"{where}: {side}, and its rows")
+        expect.equal([states[number] for number in self.numbers], [wanted] * len(self.numbers), f"{where}: {side}, and its rows")
         expect.absent(list(states.values()), "open", f"{where}: states")
         return side
 
@@ -54,33 +57,55 @@ def _note(t, total, sides):
     t.note(f"{total} effects, {len(sides)} tried: {sides.count('old')} old, {sides.count('new')} new")
 
 
+def _several(t):
+    return Cut(t, ("fpt-conf=1", "fpt-links", "fpt-user"), slice(0, 2))
+
+
+def _held(t):
+    return Cut(t, ("fpt-conf=1", "fpt-conf=2"), slice(1, 2), ("--hold",))
+
+
 def test_beside_the_profile(t):
-    several = Several(t)
-    traced = several.pool.copy("traced.img")
-    numbers = [number for number, _, _ in crash.effects(traced, *several.args)]
+    _beside(t, _several(t))
+
+
+def test_live(t):
+    _live(t, _several(t))
+
+
+def test_a_held_upgrade_beside_the_profile(t):
+    _beside(t, _held(t))
+
+
+def test_a_held_upgrade_live(t):
+    _live(t, _held(t))
+
+
+def _beside(t, cut):
+    traced = cut.pool.copy("traced.img")
+    numbers = [number for number, _, _ in crash.effects(traced, *cut.args)]
     os.unlink(traced.image)
     sides = []
     for number in t.sample(numbers, 4):
-        copy = several.pool.copy("crash.img")
-        copy.fp(*several.args, env={"FLIPPER_FAULT_AT": str(number)})
-        sides.append(several.recovered(copy, f"killed at effect {number}"))
+        copy = cut.pool.copy("crash.img")
+        copy.fp(*cut.args, env={"FLIPPER_FAULT_AT": str(number)})
+        sides.append(cut.recovered(copy, f"killed at effect {number}"))
         os.unlink(copy.image)
     _note(t, len(numbers), sides)
 
 
-def test_live(t):
-    several = Several(t)
-    traced = several.pool.copy("traced.img")
+def _live(t, cut):
+    traced = cut.pool.copy("traced.img")
     with session.inside(traced) as inside:
-        inside.say(f"FLIPPER_FAULT_TRACE=/var/tmp/trace {several.words}")
+        inside.say(f"FLIPPER_FAULT_TRACE=/var/tmp/trace {cut.words}")
         total = len(inside.say("cat /var/tmp/trace").splitlines())
     os.unlink(traced.image)
     expect.that(total, "the live undo has no effects")
     sides = []
     for number in t.sample(range(1, total + 1), 4):
-        copy = several.pool.copy("crash.img")
+        copy = cut.pool.copy("crash.img")
         with session.inside(copy) as inside:
-            inside.say(f"FLIPPER_FAULT_AT={number} {several.words}")
-        sides.append(several.recovered(copy, f"live, cut at effect {number}"))
+            inside.say(f"FLIPPER_FAULT_AT={number} {cut.words}")
+        sides.append(cut.recovered(copy, f"live, cut at effect {number}"))
         os.unlink(copy.image)
     _note(t, total, sides)

@@ -314,14 +314,3 @@ def test_a_password_changed_later_is_never_revived(t):
     roundtrip.undo_outside(pool)
     expect.equal(secrets(), wanted, "after the undo from outside")
     expect.status(pool.run("dev", "pwck", "-r", "-q"), 0)
-
-
-def test_an_undone_upgrade_says_how_to_keep_the_version(t):
-    pool = t.pool("mini")
-    expect.status(pool.install("fpt-conf=1"), 0)
-    expect.status(pool.install("fpt-conf=2"), 0)
-    result = roundtrip.undo_outside(pool)
-    expect.contains(" ".join(result["notes"]), "`apt-mark hold fpt-conf`")
-    pool.run_ok("dev", "apt-mark", "hold", "fpt-conf")
-    expect.absent(pool.apt("upgrade").text, "Setting up fpt-conf")
-    expect.contains(pool.run_ok("dev", "dpkg", "-s", "fpt-conf").text, "Version: 1\n")
