@@ -5,12 +5,15 @@
 
 mod clone;
 mod counter;
+pub mod items;
+mod lineage;
 mod make;
 mod names;
 mod search;
 mod send;
 mod size;
 mod subvolume;
+mod tree;
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -23,6 +26,7 @@ use uuid::Uuid;
 
 pub use clone::{clone_file, clone_range};
 pub use counter::{highest_inode, raise_inode_counter};
+pub use lineage::{Descent, lineage};
 pub use make::{detect_content, is_device_busy, make_filesystem};
 pub use names::inode_names;
 pub use send::{SendStream, send_without_data};
@@ -31,6 +35,7 @@ pub use subvolume::{
     SubvolumeInfo, create_subvolume, delete_subvolume, delete_subvolume_tree, is_clearing_away,
     is_read_only, is_subvolume, nested_subvolumes, set_read_only, snapshot, subvolume_info,
 };
+pub use tree::Tree;
 
 use crate::{Error, Result, fault, raw};
 

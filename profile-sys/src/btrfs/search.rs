@@ -5,6 +5,7 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 
+use super::items::Item;
 use crate::raw::{SearchBuffer, SearchKey};
 
 /// The first inode number of files; below are the tree's own items.
@@ -13,16 +14,8 @@ pub(super) const FIRST_INODE: u64 = 256;
 pub(super) const LAST_INODE: u64 = u64::MAX - 255;
 /// The size of the kernel's `btrfs_ioctl_search_header`.
 const HEADER_BYTES: usize = 32;
-
-/// One item: the key that places it, and its bytes as they are on disk (little endian).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Item<'a> {
-    pub(super) inode: u64,
-    pub(super) kind: u32,
-    /// What the key says last; its meaning depends on the kind.
-    pub(super) offset: u64,
-    pub(super) data: &'a [u8],
-}
+/// The largest node of a tree, and so more than any item has.
+const LARGEST_NODE: usize = 64 << 10;
 
 /// A little-endian number at `offset` of an item's data; 0 where the item is too short to hold it.
 pub(super) fn number_at(data: &[u8], offset: usize) -> u64 {
@@ -71,7 +64,18 @@ pub(super) fn next_inode(
 
 /// Room for the largest item there can be (a whole 64 KiB node).
 pub(super) fn single_item_buffer() -> SearchBuffer {
-    SearchBuffer::new(64 << 10)
+    SearchBuffer::new(LARGEST_NODE)
+}
+
+/// Room for the items of most inodes, and for one search to tell that there are no more.
+pub(super) fn inode_buffer() -> SearchBuffer {
+    SearchBuffer::new(2 * LARGEST_NODE)
+}
+
+/// Room for the items of thousands of inodes.
+fn tree_buffer() -> SearchBuffer {
+    // 1 MiB: 200,000 files in some 60 calls.
+    SearchBuffer::new(1 << 20)
 }
 
 /// Calls `visit` for every item of the kinds `kinds` of every inode of the tree that `file` is in.
@@ -80,9 +84,26 @@ pub(super) fn for_each_item(
     kinds: RangeInclusive<u32>,
     visit: impl FnMut(Item<'_>),
 ) -> io::Result<()> {
-    // 1 MiB: 200,000 files in some 60 calls.
-    let mut buffer = SearchBuffer::new(1 << 20);
-    for_each_item_of(file, &mut buffer, FIRST_INODE..=LAST_INODE, kinds, visit)
+    let mut key = key_from(FIRST_INODE);
+    key.min_type = *kinds.start();
+    key.max_type = *kinds.end();
+    for_each(file, &mut tree_buffer(), key, kinds, visit)
+}
+
+/// Calls `visit` for every item in the leaves of the tree of `file` that were written after the transaction
+/// `generation`: for what changed since, and for what stands beside it.
+pub(super) fn for_each_item_written_after(
+    file: &File,
+    generation: u64,
+    visit: impl FnMut(Item<'_>),
+) -> io::Result<()> {
+    let mut key = key_from(FIRST_INODE);
+    // A generation that cannot be exceeded has nothing after it.
+    let Some(next) = generation.checked_add(1) else {
+        return Ok(());
+    };
+    key.min_transid = next;
+    for_each(file, &mut tree_buffer(), key, 0..=u32::MAX, visit)
 }
 
 /// The same for the inodes `inodes` alone.
@@ -91,18 +112,30 @@ pub(super) fn for_each_item_of(
     buffer: &mut SearchBuffer,
     inodes: RangeInclusive<u64>,
     kinds: RangeInclusive<u32>,
-    mut visit: impl FnMut(Item<'_>),
+    visit: impl FnMut(Item<'_>),
 ) -> io::Result<()> {
     let mut key = key_from(*inodes.start());
     key.max_objectid = *inodes.end();
-    // A range of whole keys: the kinds bound it at both ends, between them lie items of every kind.
     key.min_type = *kinds.start();
     key.max_type = *kinds.end();
+    for_each(file, buffer, key, kinds, visit)
+}
+
+/// Calls `visit` for every item of the kinds `kinds` in the range of keys that `key` says. The range is one of whole
+/// keys: the kinds bound it at both ends, between them lie items of every kind.
+fn for_each(
+    file: &File,
+    buffer: &mut SearchBuffer,
+    mut key: SearchKey,
+    kinds: RangeInclusive<u32>,
+    mut visit: impl FnMut(Item<'_>),
+) -> io::Result<()> {
     loop {
         key.nr_items = u32::MAX;
         let found = buffer.search(file.as_fd(), &key)?;
         let mut last = None;
-        for item in Items::new(buffer.items(), found) {
+        let mut items = Items::new(buffer.items(), found);
+        for item in items.by_ref() {
             if kinds.contains(&item.kind) {
                 visit(item);
             }
@@ -111,6 +144,10 @@ pub(super) fn for_each_item_of(
         let Some((inode, kind, offset)) = last else {
             return Ok(());
         };
+        // The kernel stops at the end of the range or at an item that it has no room for.
+        if items.rest.len() > HEADER_BYTES + LARGEST_NODE {
+            return Ok(());
+        }
         // The smallest key behind the last one seen.
         (key.min_objectid, key.min_type, key.min_offset) = if offset < u64::MAX {
             (inode, kind, offset + 1)
@@ -141,6 +178,36 @@ pub(super) fn deleted_subvolumes(file: &File) -> io::Result<u32> {
         ..key_from(ORPHANS)
     };
     single_item_buffer().search(file.as_fd(), &key)
+}
+
+/// The bytes of the first item of the filesystem of `file` that is in the tree `tree`, of the object and the kind `of`,
+/// with an offset in `offsets`; none where the filesystem has no such tree either.
+pub(super) fn first_item(
+    file: &File,
+    tree: u64,
+    of: (u64, u32),
+    offsets: RangeInclusive<u64>,
+) -> io::Result<Option<Vec<u8>>> {
+    let (object, kind) = of;
+    let key = SearchKey {
+        tree_id: tree,
+        max_objectid: object,
+        min_type: kind,
+        max_type: kind,
+        min_offset: *offsets.start(),
+        max_offset: *offsets.end(),
+        nr_items: 1,
+        ..key_from(object)
+    };
+    let mut buffer = single_item_buffer();
+    match buffer.search(file.as_fd(), &key) {
+        Ok(found) => {
+            let item = Items::new(buffer.items(), found).next();
+            Ok(item.map(|item| item.data.to_vec()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The items in a buffer the kernel has filled.

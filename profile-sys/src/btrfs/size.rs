@@ -2,14 +2,11 @@
 
 use std::path::Path;
 
+use super::items::{EXTENT, INODE};
 use super::open;
 use super::search::{for_each_item, number_at};
 use crate::{Error, Result};
 
-/// `BTRFS_INODE_ITEM_KEY`.
-const INODE_ITEM: u32 = linux_raw_sys::btrfs::BTRFS_INODE_ITEM_KEY;
-/// `BTRFS_EXTENT_DATA_KEY`.
-const EXTENT_DATA: u32 = linux_raw_sys::btrfs::BTRFS_EXTENT_DATA_KEY;
 /// Where `btrfs_file_extent_item` keeps its type, and the type of data kept in the item itself.
 const TYPE_OFFSET: usize = 20;
 const TYPE_INLINE: u8 = 0;
@@ -105,9 +102,9 @@ pub fn tree_extents(path: &Path) -> Result<TreeExtents> {
     const VERB: &str = "measure the tree of";
     let file = open(VERB, path)?;
     let mut found = TreeExtents::default();
-    for_each_item(&file, INODE_ITEM..=EXTENT_DATA, |item| match item.kind {
-        INODE_ITEM => found.inodes += 1,
-        EXTENT_DATA => match item.data.get(TYPE_OFFSET) {
+    for_each_item(&file, INODE..=EXTENT, |item| match item.kind {
+        INODE => found.inodes += 1,
+        EXTENT => match item.data.get(TYPE_OFFSET) {
             Some(&TYPE_INLINE) => {
                 found.inline_bytes += item.data.len().saturating_sub(INLINE_OFFSET) as u64;
             }
