@@ -1,12 +1,19 @@
-//! What changed between two snapshots, from btrfs's own send stream.
+//! What changed between two snapshots, from what btrfs itself knows of them.
 //!
-//! [`stream`] turns the bytes of `BTRFS_IOC_SEND` without file data into commands; [`touched`]
-//! folds the commands into the set of paths that differ. Both are pure. [`between`] then looks at
-//! the two merged trees where the uppers differ: its cost follows the change, not the tree.
+//! Which paths of the two differ, one of two ways tells:
+//! 1. [`by_generation`] searches what both trees wrote since they were the same. It needs an origin in common, as two
+//!    snapshots of one profile have it.
+//! 2. [`stream`] turns the bytes of `BTRFS_IOC_SEND` without file data into commands; [`touched`] folds the commands
+//!    into the set of paths that differ. The kernel compares any two snapshots, at some ten times the cost.
+//!
+//! All of these are pure. [`between`] then looks at the two merged trees where the uppers differ: its cost follows the
+//! change, not the tree.
 
+pub mod by_generation;
 mod compare;
 mod crc32c;
 mod nodes;
+mod record;
 mod siblings;
 pub mod stream;
 pub mod touched;
@@ -122,8 +129,42 @@ impl Delta {
 ///
 /// # Errors
 ///
-/// The kernel refuses to send, or the stream does not parse.
+/// A tree cannot be read, the kernel refuses to send, or the stream does not parse.
 pub fn touched_between(older: &Path, newer: &Path) -> Result<Touched> {
+    match touched_by_search(older, newer)? {
+        Some(touched) => Ok(touched),
+        None => touched_by_send(older, newer),
+    }
+}
+
+/// As [`touched_between`], by a search of what both wrote since they were the same. None where it is not known when that
+/// was, where one of them is not read-only, and where a tree has what only the kernel understands.
+///
+/// # Errors
+///
+/// A tree cannot be read.
+pub fn touched_by_search(older: &Path, newer: &Path) -> Result<Option<Touched>> {
+    if !(btrfs::is_read_only(older)? && btrfs::is_read_only(newer)?) {
+        return Ok(None);
+    }
+    let lines = (btrfs::lineage(older)?, btrfs::lineage(newer)?);
+    let Some(generation) = by_generation::parted(&lines.0, &lines.1) else {
+        return Ok(None);
+    };
+    let (mut old, mut new) = (btrfs::Tree::open(older)?, btrfs::Tree::open(newer)?);
+    match by_generation::touched(&mut old, &mut new, generation) {
+        Ok(touched) => Ok(Some(touched)),
+        Err(by_generation::Error::NotUnderstood(_)) => Ok(None),
+        Err(by_generation::Error::Read(error)) => Err(error.into()),
+    }
+}
+
+/// As [`touched_between`], by the kernel's own comparison.
+///
+/// # Errors
+///
+/// The kernel refuses to send, or the stream does not parse.
+pub fn touched_by_send(older: &Path, newer: &Path) -> Result<Touched> {
     let failed = |detail: String| Error::Delta {
         from: older.to_path_buf(),
         to: newer.to_path_buf(),

@@ -12,7 +12,8 @@
 use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 
-use super::touched::{Created, Error};
+use super::record::Known;
+use super::touched::Error;
 
 pub(super) type Id = usize;
 const ROOT: Id = 0;
@@ -27,15 +28,8 @@ pub(super) struct Node {
     children: HashMap<Vec<u8>, Option<Id>>,
     /// Directory and name in the old tree, for a node that was there.
     origin: Option<(Id, Vec<u8>)>,
-    /// It was renamed at least once.
-    pub(super) moved: bool,
-    pub(super) content: bool,
-    pub(super) metadata: bool,
-    pub(super) xattrs: bool,
-    pub(super) times: bool,
-    pub(super) opaque: Option<bool>,
-    pub(super) created: Option<Created>,
-    pub(super) directory: Option<bool>,
+    /// What the commands said of it.
+    pub(super) known: Known,
 }
 
 #[derive(Debug)]
@@ -44,7 +38,10 @@ pub(super) struct Nodes(Vec<Node>);
 impl Default for Nodes {
     fn default() -> Nodes {
         Nodes(vec![Node {
-            directory: Some(true),
+            known: Known {
+                directory: Some(true),
+                ..Known::default()
+            },
             ..Node::default()
         }])
     }
@@ -97,7 +94,7 @@ impl Nodes {
             origin,
             ..Node::default()
         });
-        self[parent].directory = Some(true);
+        self[parent].known.directory = Some(true);
         self[parent].children.insert(name.to_vec(), Some(id));
         id
     }
@@ -129,8 +126,8 @@ impl Nodes {
         self.vacate(parent, name);
         self[id].parent = Some(parent);
         self[id].name = name.to_vec();
-        self[id].moved = true;
-        self[parent].directory = Some(true);
+        self[id].known.moved = true;
+        self[parent].known.directory = Some(true);
         self[parent].children.insert(name.to_vec(), Some(id));
         Ok(())
     }
@@ -140,7 +137,7 @@ impl Nodes {
             return Err(Error::Root);
         }
         let id = self.find(path);
-        self[id].directory = Some(directory);
+        self[id].known.directory = Some(directory);
         self.detach(id);
         Ok(())
     }
@@ -181,15 +178,15 @@ impl Nodes {
         false
     }
 
-    /// Every node with its path in the old tree, if it was there, and in the new one; none for what was
+    /// What is known of every node, with its path in the old tree, if it was there, and in the new one; none for what was
     /// removed, also with a directory above it.
     pub(super) fn with_paths(
         &self,
-    ) -> impl Iterator<Item = (&Node, Option<Vec<u8>>, Option<Vec<u8>>)> {
+    ) -> impl Iterator<Item = (&Known, Option<Vec<u8>>, Option<Vec<u8>>)> {
         self.0
             .iter()
             .enumerate()
-            .map(|(id, node)| (node, self.old_path(id), self.path(id)))
+            .map(|(id, node)| (&node.known, self.old_path(id), self.path(id)))
     }
 
     fn old_path(&self, id: Id) -> Option<Vec<u8>> {

@@ -22,7 +22,7 @@ const COMMAND_HEADER_BYTES: usize = 10;
 pub const LONGEST_PAYLOAD_BYTES: usize = (64 << 10) - COMMAND_HEADER_BYTES;
 
 /// Longest path the kernel sends (`PATH_MAX`).
-const LONGEST_PATH_BYTES: usize = 4096;
+pub(super) const LONGEST_PATH_BYTES: usize = 4096;
 
 /// Why a stream cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::nodes::{Node, Nodes};
+use super::nodes::Nodes;
+use super::record::{Known, Record};
 use super::stream::{self, Command};
 use crate::layout::UPPER;
 
@@ -110,8 +111,6 @@ pub struct Touched {
     /// Paths of the new tree of which the stream sets times only: directories around a change,
     /// and files that were merely touched.
     pub only_times: BTreeSet<Vec<u8>>,
-    /// Bytes that differ, as far as extents tell.
-    pub changed_bytes: u64,
 }
 
 impl Touched {
@@ -148,7 +147,6 @@ pub fn fold(
 #[derive(Debug, Default)]
 struct Fold {
     nodes: Nodes,
-    changed_bytes: u64,
     ended: bool,
 }
 
@@ -174,158 +172,70 @@ impl Fold {
             Command::Link { path, existing } => {
                 let existing = self.nodes.find(&existing);
                 // A second whiteout is a link to the first: what it is follows the inode.
-                let created = self.nodes[existing].created.unwrap_or(Created::Link);
+                let created = self.nodes[existing].known.created.unwrap_or(Created::Link);
                 self.create(&path, created)?;
             }
             Command::Rename { from, to } => self.nodes.rename(&from, &to)?,
             Command::Unlink { path } => self.nodes.remove(&path, false)?,
             Command::RemoveDirectory { path } => self.nodes.remove(&path, true)?,
             Command::SetXattr { path, name, value } => {
-                self.xattr(&path, &name, Some(value.as_slice()));
+                self.known(&path).attribute(&name, Some(&value));
             }
-            Command::RemoveXattr { path, name } => self.xattr(&path, &name, None),
-            Command::Write { path, length }
-            | Command::Clone { path, length }
-            | Command::UpdateExtent { path, length } => {
-                self.changed_bytes = self.changed_bytes.saturating_add(length);
-                self.content(&path);
+            Command::RemoveXattr { path, name } => {
+                self.known(&path).attribute(&name, None);
             }
-            Command::Truncate { path, .. } => self.content(&path),
+            Command::Write { path, .. }
+            | Command::Clone { path, .. }
+            | Command::UpdateExtent { path, .. }
+            | Command::Truncate { path, .. } => self.content(&path),
             Command::ChangeMode { path, .. } | Command::ChangeOwner { path, .. } => {
-                self.node(&path).metadata = true;
+                self.known(&path).metadata = true;
             }
-            Command::Times { path } => self.node(&path).times = true,
+            Command::Times { path } => self.known(&path).times = true,
             Command::End => self.ended = true,
         }
         Ok(())
     }
 
-    fn node(&mut self, path: &[u8]) -> &mut Node {
+    fn known(&mut self, path: &[u8]) -> &mut Known {
         let id = self.nodes.find(path);
-        &mut self.nodes[id]
+        &mut self.nodes[id].known
     }
 
     fn create(&mut self, path: &[u8], created: Created) -> Result<(), Error> {
         let id = self.nodes.create(path)?;
-        self.nodes[id].created = Some(created);
+        self.nodes[id].known.created = Some(created);
         if created != Created::Link {
-            self.nodes[id].directory = Some(created == Created::Directory);
+            self.nodes[id].known.directory = Some(created == Created::Directory);
         }
         Ok(())
     }
 
     fn content(&mut self, path: &[u8]) {
-        let node = self.node(path);
-        node.content = true;
-        node.directory = Some(false);
-    }
-
-    fn xattr(&mut self, path: &[u8], name: &[u8], value: Option<&[u8]>) {
-        let node = self.node(path);
-        match name.strip_prefix(b"trusted.overlay.") {
-            Some(b"opaque") => {
-                node.opaque = Some(value == Some(b"y"));
-                node.directory = Some(true);
-            }
-            // Where a copied-up file came from, and that a directory holds such: notes of
-            // overlayfs to itself, no part of the merged tree.
-            Some(b"origin" | b"impure" | b"nlink" | b"uuid" | b"upper") => {}
-            // Redirects and the like change what is seen; they are forbidden and must show.
-            Some(_) | None => node.xattrs = true,
-        }
+        let known = self.known(path);
+        known.content = true;
+        known.directory = Some(false);
     }
 
     fn finish(self) -> Result<Touched, Error> {
         if !self.ended {
             return Err(Error::NoEnd);
         }
-        let mut touched = Touched {
-            changed_bytes: self.changed_bytes,
-            ..Touched::default()
-        };
-        let mut quiet = BTreeSet::new();
-        for (node, old, new) in self.nodes.with_paths() {
+        let mut record = Record::default();
+        for (known, old, new) in self.nodes.with_paths() {
             match (old, new) {
-                (Some(old), Some(new)) => touched.lived(node, &old, &new, &mut quiet),
-                (Some(old), None) => touched.went(node, &old),
-                (None, Some(new)) => touched.came(node, &new),
+                (Some(old), Some(new)) => record.lived(known, &old, &new),
+                (Some(old), None) => record.went(&old, known.directory),
+                (None, Some(new)) => record.came(known, &new),
                 (None, None) => {}
             }
         }
-        touched.only_times = quiet
-            .into_iter()
-            .filter(|path| !touched.paths.contains_key(path))
-            .collect();
-        touched.renamed.sort();
-        Ok(touched)
+        Ok(record.finish())
     }
 }
 
 const FILE_TYPE: u64 = 0o170_000;
 const CHARACTER_DEVICE: u64 = 0o020_000;
-
-impl Touched {
-    /// An inode of the old tree that the new one has too.
-    fn lived(&mut self, node: &Node, old: &[u8], new: &[u8], quiet: &mut BTreeSet<Vec<u8>>) {
-        let changed = node.content || node.metadata || node.xattrs || node.opaque.is_some();
-        if old == new {
-            if changed {
-                let touch = self.entry(new, node);
-                touch.before = true;
-                touch.after = true;
-            } else if node.times {
-                quiet.insert(new.to_vec());
-            }
-            return;
-        }
-        // Below a renamed directory a path differs without a rename of its own: the directory's
-        // entry covers it unless something else changed as well.
-        if node.moved {
-            self.renamed.push(Renamed {
-                from: old.to_vec(),
-                to: new.to_vec(),
-                directory: node.directory,
-            });
-        } else if !changed {
-            return;
-        }
-        let source = self.paths.entry(old.to_vec()).or_default();
-        source.before = true;
-        source.content = true;
-        source.directory = source.directory.or(node.directory);
-        let target = self.entry(new, node);
-        target.after = true;
-        target.content = true;
-    }
-
-    fn went(&mut self, node: &Node, old: &[u8]) {
-        let touch = self.paths.entry(old.to_vec()).or_default();
-        touch.before = true;
-        touch.content = true;
-        touch.directory = touch.directory.or(node.directory);
-    }
-
-    fn came(&mut self, node: &Node, new: &[u8]) {
-        let touch = self.entry(new, node);
-        touch.after = true;
-        touch.content = true;
-        touch.created = node.created;
-    }
-
-    /// The entry of a path of the new tree, with what is known of its inode.
-    fn entry(&mut self, path: &[u8], node: &Node) -> &mut Touch {
-        let touch = self.paths.entry(path.to_vec()).or_default();
-        touch.content |= node.content;
-        touch.metadata |= node.metadata;
-        touch.xattrs |= node.xattrs;
-        let changed = node.content || node.metadata || node.xattrs;
-        touch.in_place = changed && matches!(node.created, None | Some(Created::Link));
-        touch.opaque = node.opaque;
-        // What stands there now goes before what stood there.
-        touch.directory = node.directory.or(touch.directory);
-        touch
-    }
-}
 
 #[cfg(test)]
 #[path = "touched_tests.rs"]

@@ -50,13 +50,10 @@ impl<'a> History<'a> {
 
     /// Makes so many transactions and compares each; how many deltas were compared.
     pub fn play(&mut self, transactions: u64, seen: &mut BTreeMap<&'static str, u64>) -> u64 {
-        for _ in 0..transactions {
-            self.transaction(seen);
-        }
-        transactions
+        (0..transactions).map(|_| self.transaction(seen)).sum()
     }
 
-    fn transaction(&mut self, seen: &mut BTreeMap<&'static str, u64>) {
+    fn transaction(&mut self, seen: &mut BTreeMap<&'static str, u64>) -> u64 {
         self.made += 1;
         self.told.push(format!("-- transaction {}", self.made));
         if self.random.once_in(8) {
@@ -77,13 +74,15 @@ impl<'a> History<'a> {
         // Over several transactions, and the other way round, as undo and `diff N..M` may ask.
         let other = self.random.below(self.snapshots.len());
         self.compare(&self.snapshots[other], &newest);
-        if self.random.once_in(3) {
+        let both_ways = self.random.once_in(3);
+        if both_ways {
             self.compare(&newest, &self.snapshots[other]);
         }
         self.snapshots.push(newest);
         if self.snapshots.len() > KEPT {
             self.snapshots.remove(0);
         }
+        2 + u64::from(both_ways)
     }
 
     fn compare(&self, older: &Snapshot, newer: &Snapshot) {

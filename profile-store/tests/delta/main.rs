@@ -9,6 +9,7 @@
 mod act;
 mod directed;
 mod generate;
+mod generations;
 mod place;
 mod random;
 mod walk;
@@ -34,13 +35,23 @@ fn loop_the_delta_of_generated_changes_is_that_of_a_walk() {
     let first = number("FLIPPER_DELTA_SEED", 1);
     let place = Place::new();
     let mut seen = BTreeMap::new();
-    let (mut compared, mut seed) = (0, first);
-    while compared < cases {
-        let left = (cases - compared).min(TRANSACTIONS_OF_A_HISTORY);
+    let (mut made, mut compared, mut seed) = (0, 0, first);
+    while made < cases {
+        let left = (cases - made).min(TRANSACTIONS_OF_A_HISTORY);
         compared += History::new(&place, seed).play(left, &mut seen);
+        made += left;
         seed += 1;
     }
-    println!("{compared} deltas, seeds {first}..={}: {seen:?}", seed - 1);
+    let searched = place.searched.get();
+    println!(
+        "{made} transactions, {compared} deltas, {searched} of them by search, seeds {first}..={}: {seen:?}",
+        seed - 1
+    );
+    // The rest are states whose lines of descent were deleted: a former profile, and the state it came from.
+    assert!(
+        searched * 10 >= compared * 8,
+        "{searched} of {compared} deltas were searched"
+    );
     // A generator that makes too little shows nothing.
     for kind in ["added", "removed", "type", "content", "metadata", "times"] {
         assert!(

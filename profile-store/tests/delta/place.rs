@@ -1,5 +1,6 @@
 //! A pool with a small base, profiles that are written through a real overlay, and their snapshots.
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -7,9 +8,10 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use profile_db::model::Time;
-use profile_store::delta;
+use profile_store::delta::{self, Delta, Side};
 use profile_store::pool::{self, CreateOptions};
 use profile_store::state_paths::{self, StatePath};
+use profile_store::view::View;
 use profile_store::{Pool, Selector, Silent};
 use profile_sys::mount::{self, Overlay};
 use profile_sys::{btrfs, tree};
@@ -41,6 +43,8 @@ pub struct Place {
     pub base: PathBuf,
     mounts: PathBuf,
     state: Vec<StatePath>,
+    /// How many deltas a search could tell.
+    pub searched: Cell<u64>,
     _directory: tempfile::TempDir,
     _alone: MutexGuard<'static, ()>,
 }
@@ -81,6 +85,7 @@ impl Place {
             base,
             mounts,
             state: state_paths::defaults(),
+            searched: Cell::new(0),
             _directory: directory,
             _alone: alone,
         }
@@ -112,10 +117,16 @@ impl Place {
     pub fn snapshot(&self, profile: &Profile, name: &str) -> Snapshot {
         let path = self.at(name);
         btrfs::snapshot(&profile.subvolume, &path, true).expect("a snapshot");
+        let reading = self.reading(&path);
+        Snapshot { path, reading }
+    }
+
+    /// The merged tree of a snapshot as a walk reads it.
+    pub fn reading(&self, snapshot: &Path) -> Reading {
         let view = self.mounts.join("view");
         fs::create_dir_all(&view).expect("a directory");
         let mut layers = b"ro,redirect_dir=nofollow,index=off,metacopy=off,lowerdir=".to_vec();
-        layers.extend(path.join("upper").as_os_str().as_bytes());
+        layers.extend(snapshot.join("upper").as_os_str().as_bytes());
         layers.push(b':');
         layers.extend(self.base.as_os_str().as_bytes());
         let options = std::ffi::OsStr::from_bytes(&layers);
@@ -125,52 +136,85 @@ impl Place {
             .arg("walk")
             .arg(&view)
             .status();
-        assert!(mounted.expect("mount").success(), "no view of {name}");
+        assert!(
+            mounted.expect("mount").success(),
+            "no view of {}",
+            snapshot.display()
+        );
         let reading = walk::read(&view, STATE);
         mount::unmount(&view).expect("unmounted");
-        Snapshot { path, reading }
+        reading
     }
 
     /// What the product says differs between two snapshots.
     pub fn delta(&self, older: &Snapshot, newer: &Snapshot) -> Vec<Difference> {
-        let delta = delta::between(
-            &self.pool,
-            (&older.path, &self.base),
-            (&newer.path, &self.base),
-            &self.state,
-        );
-        let kind = |kind: tree::Kind| match kind {
-            tree::Kind::File => "file",
-            tree::Kind::Directory => "directory",
-            tree::Kind::Symlink => "symlink",
-            tree::Kind::CharDevice => "character device",
-            tree::Kind::BlockDevice => "block device",
-            tree::Kind::Fifo => "fifo",
-            tree::Kind::Socket => "socket",
-        };
-        let changes = delta.expect("a delta").changes.into_iter();
-        changes
-            .map(|change| {
-                let (old, new) = (change.old.map(kind), change.new.map(kind));
-                (change.path, change.kind.as_str(), old, new)
-            })
-            .collect()
+        let sides = ((&*older.path, &*self.base), (&*newer.path, &*self.base));
+        let delta = delta::between(&self.pool, sides.0, sides.1, &self.state);
+        told(delta.expect("a delta"))
     }
 
-    /// Compares the delta of two snapshots with the walk; `None` where they agree.
-    pub fn disagreement(&self, older: &Snapshot, newer: &Snapshot) -> Option<String> {
-        let told = self.delta(older, newer);
-        let walked = walk::differences(&older.reading, &newer.reading);
-        let missing: Vec<_> = walked.iter().filter(|one| !told.contains(one)).collect();
-        let wrong: Vec<_> = told.iter().filter(|one| !walked.contains(one)).collect();
-        (told != walked)
-            .then(|| format!("the walk alone has {missing:#?}\nthe delta alone has {wrong:#?}"))
+    /// What the product says from what the kernel's send tells, whatever a search would.
+    fn delta_by_send(&self, older: &Snapshot, newer: &Snapshot) -> Vec<Difference> {
+        let touched = delta::touched_by_send(&older.path, &newer.path).expect("a stream");
+        let view = |snapshot: &Snapshot| {
+            View::read_only(&self.pool, &snapshot.path, &self.base).expect("a view")
+        };
+        let (old, new) = (view(older), view(newer));
+        let side = |snapshot, view| Side {
+            profile: snapshot,
+            base: &self.base,
+            merged: view,
+        };
+        let (before, after) = (side(&older.path, old.path()), side(&newer.path, new.path()));
+        let delta = delta::of_touched(&touched, &before, &after, &self.state);
+        old.close().expect("unmounted");
+        new.close().expect("unmounted");
+        told(delta.expect("a delta"))
     }
+
+    /// Compares the delta of two snapshots, by both ways that there are, with the walk; `None` where they agree.
+    pub fn disagreement(&self, older: &Snapshot, newer: &Snapshot) -> Option<String> {
+        let walked = walk::differences(&older.reading, &newer.reading);
+        let searched = delta::touched_by_search(&older.path, &newer.path).expect("a search");
+        if searched.is_some() {
+            self.searched.set(self.searched.get() + 1);
+        }
+        let ways = [
+            ("delta", self.delta(older, newer)),
+            ("delta by send", self.delta_by_send(older, newer)),
+        ];
+        ways.into_iter().find_map(|(way, told)| {
+            let missing: Vec<_> = walked.iter().filter(|one| !told.contains(one)).collect();
+            let wrong: Vec<_> = told.iter().filter(|one| !walked.contains(one)).collect();
+            (told != walked)
+                .then(|| format!("the walk alone has {missing:#?}\nthe {way} alone has {wrong:#?}"))
+        })
+    }
+}
+
+/// A delta in words.
+fn told(delta: Delta) -> Vec<Difference> {
+    let kind = |kind: tree::Kind| match kind {
+        tree::Kind::File => "file",
+        tree::Kind::Directory => "directory",
+        tree::Kind::Symlink => "symlink",
+        tree::Kind::CharDevice => "character device",
+        tree::Kind::BlockDevice => "block device",
+        tree::Kind::Fifo => "fifo",
+        tree::Kind::Socket => "socket",
+    };
+    let changes = delta.changes.into_iter();
+    changes
+        .map(|change| {
+            let (old, new) = (change.old.map(kind), change.new.map(kind));
+            (change.path, change.kind.as_str(), old, new)
+        })
+        .collect()
 }
 
 /// A profile, mounted until it is dropped.
 pub struct Profile {
-    subvolume: PathBuf,
+    pub subvolume: PathBuf,
     pub merged: PathBuf,
 }
 
