@@ -11,7 +11,10 @@ pub fn set(sides: Sides<'_>) -> Merged {
 
 /// `user group mode path`, of dpkg (`lib/dpkg/db-fsys-override.c`): one line for each path.
 pub fn stat_overrides(sides: Sides<'_>) -> Merged {
-    keyed(sides, "stat override of", |line| after_words(line, 3))
+    // Like dpkg: a single blank ends a word, so that a second one begins the next, which is empty then.
+    keyed(sides, "stat override of", |line| {
+        line.splitn(4, |&byte| byte == b' ').nth(3).unwrap_or(line)
+    })
 }
 
 /// `md5  path`, of ucf.

@@ -240,6 +240,16 @@ fn lines_are_found_by_their_path() {
         merged.unwrap(),
         "root root 4755 /b\nanna anna 0600 /with blank\n"
     );
+    // A word may be empty: the path is the fourth, as dpkg counts.
+    assert_eq!(
+        conflicts(
+            Kind::StatOverrides,
+            "root adm 0640 /b\n",
+            "root adm 0640 /a\n",
+            "root  0600 /a\n"
+        ),
+        ["stat override of /a: root adm 0640 /a / root  0600 /a"]
+    );
     assert_eq!(
         conflicts(Kind::UcfHashes, "1  /etc/a\n", "2  /etc/a\n", "3  /etc/a\n"),
         ["ucf's hash of /etc/a: 2  /etc/a / 3  /etc/a"]

@@ -172,11 +172,11 @@ type Keys = fn(&[u8]) -> Vec<Vec<u8>>;
 fn keys(kind: Kind) -> Vec<Keys> {
     fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
         let content = content.strip_suffix(b"\n").unwrap_or(content);
-        content.split(|&byte| byte == b'\n')
+        let lines = content.split(|&byte| byte == b'\n');
+        lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line))
     }
     fn column(content: &[u8], number: usize) -> Vec<Vec<u8>> {
-        let lines = lines(content).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let fields = lines.filter_map(|line| line.split(|&byte| byte == b':').nth(number));
+        let fields = lines(content).filter_map(|line| line.split(|&byte| byte == b':').nth(number));
         // An empty line has an empty name; an empty id is none.
         let fields = fields.filter(|field| number == 0 || !field.is_empty());
         fields.map(<[u8]>::to_vec).collect()
