@@ -32,8 +32,9 @@ pub use names::inode_names;
 pub use send::{SendStream, send_without_data};
 pub use size::{Extent, TreeExtents, TreeSize, tree_extents, tree_size};
 pub use subvolume::{
-    SubvolumeInfo, create_subvolume, delete_subvolume, delete_subvolume_tree, is_clearing_away,
-    is_read_only, is_subvolume, nested_subvolumes, set_read_only, snapshot, subvolume_info,
+    SubvolumeInfo, clear_away, create_subvolume, delete_subvolume, delete_subvolume_tree,
+    is_clearing_away, is_read_only, is_subvolume, nested_subvolumes, set_read_only, snapshot,
+    subvolume_info,
 };
 pub use tree::Tree;
 

@@ -10,7 +10,7 @@ use profile_sys::{btrfs, file};
 
 use super::plan::{self, Clock, Why};
 use super::rules::Rules;
-use super::space::{Space, clear_away};
+use super::space::Space;
 use crate::error::{Error, Result};
 use crate::in_use::{self, InUse};
 use crate::pool::{Pool, PoolLock};
@@ -164,7 +164,8 @@ pub fn run(
     let mut left: VecDeque<Victim> = outlook.for_space.into();
     let mut at_once = 1;
     while !left.is_empty() && Instant::now() < until {
-        clear_away(pool, until)?;
+        // Without waiting, everything would be deleted before the first of it counts.
+        btrfs::clear_away(pool.layout().top(), until)?;
         let space = Space::of(pool)?;
         left.retain(|victim| space.is_short(victim.wanted));
         // Twice as many each time: few go too many, and a thousand that share everything do not take
@@ -174,7 +175,7 @@ pub fn run(
         take(pool, journal, &batch, &mounted, clock.now, &mut pruned)?;
         progress.advance(pruned.victims.len() as u64, None);
     }
-    clear_away(pool, until)?;
+    btrfs::clear_away(pool.layout().top(), until)?;
     Ok(pruned)
 }
 

@@ -1,6 +1,4 @@
-//! How much of the pool is free, and waiting until what was deleted is.
-
-use std::time::{Duration, Instant};
+//! How much of the pool is free.
 
 use profile_sys::btrfs;
 
@@ -9,8 +7,6 @@ use crate::pool::Pool;
 
 /// Metadata below which a pool counts as full whatever is free for data, in bytes.
 const METADATA_BYTES: u64 = 16 << 20;
-/// How long is slept between two looks whether the kernel has cleared away what was deleted.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// How much of a pool is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,26 +37,6 @@ impl Space {
     /// Whether less is free than is wanted.
     pub fn is_short(self, wanted: u64) -> bool {
         wanted > 0 && (self.tight || self.available < wanted)
-    }
-}
-
-/// Waits until the kernel has cleared away what was deleted, `until` a moment at the latest: before that the
-/// space is not free. Without waiting, everything would be deleted before the first of it counts.
-///
-/// # Errors
-///
-/// The filesystem cannot be committed or looked at.
-pub(super) fn clear_away(pool: &Pool, until: Instant) -> Result<()> {
-    loop {
-        // Wakes the kernel's cleaner, and makes what it has cleared away free.
-        pool.commit()?;
-        if !btrfs::is_clearing_away(pool.layout().top())? {
-            return pool.commit();
-        }
-        if Instant::now() >= until {
-            return Ok(());
-        }
-        std::thread::sleep(PAUSE);
     }
 }
 

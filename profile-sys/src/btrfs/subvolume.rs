@@ -7,12 +7,15 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::open;
 use crate::{Error, Result, fault, raw};
 
+/// Between two looks whether the kernel has cleared away what was deleted.
+const CLEANER_PAUSE: Duration = Duration::from_millis(20);
 /// The inode number of every subvolume's top directory.
 const TOP_INODE: u64 = 256;
 /// `BTRFS_SUBVOL_RDONLY` of the ioctl interface.
@@ -133,6 +136,31 @@ pub fn is_clearing_away(path: &Path) -> Result<bool> {
     let left =
         super::search::deleted_subvolumes(&file).map_err(|error| Error::io(VERB, path, error))?;
     Ok(left > 0)
+}
+
+/// Waits until what was deleted is cleared away and its space free, `until` a moment at the latest.
+///
+/// One effect, however often the kernel has to be asked: nothing of ours happens in between.
+///
+/// # Errors
+/// As [`is_clearing_away`], or when the disk refuses to commit.
+pub fn clear_away(path: &Path, until: Instant) -> Result<()> {
+    const VERB: &str = "clear away what was deleted from";
+    fault::point(VERB, path)?;
+    let file = open(VERB, path)?;
+    loop {
+        // Wakes the kernel's cleaner, and makes what it has cleared away free.
+        let commit =
+            || raw::sync_filesystem(file.as_fd()).map_err(|error| Error::io(VERB, path, error));
+        commit()?;
+        if !is_clearing_away(path)? {
+            return commit();
+        }
+        if Instant::now() >= until {
+            return Ok(());
+        }
+        std::thread::sleep(CLEANER_PAUSE);
+    }
 }
 
 /// The subvolumes nested directly in the subvolume `path`, as full paths.

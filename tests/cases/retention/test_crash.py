@@ -5,6 +5,7 @@ import os
 from lib import crash, expect, pools, retained
 
 GC = ("--yes", "pool", "gc")
+DELETING = ("delete-subvolume", "clear-away-what-was-deleted-from", "commit-the-filesystem-of")
 
 
 def _history(t):
@@ -55,7 +56,7 @@ def test_killed_at_every_effect(t):
     for number, name, path in t.sample(points, 16):
         copy = pool.copy("crash.img")
         where = f"killed at effect {number}, {name} {os.path.basename(path)}"
-        expect.that(copy.fp(*GC, env={"FLIPPER_FAULT_AT": str(number)}).status == crash.KILLED, where)
+        crash.at(copy, GC, (number, name))
         _recovered(copy, expected, old, where)
         os.unlink(copy.image)
     t.note(f"{len(points)} effects")
@@ -69,7 +70,7 @@ def test_without_space_at_every_effect(t):
     for number, name, _ in t.sample(points, 12):
         copy = pool.copy("full.img")
         where = f"no space at effect {number}, {name}"
-        answer = copy.fp(*GC, env={"FLIPPER_FAULT_AT": str(number), "FLIPPER_FAULT_ACTION": "enospc"})
+        answer = crash.at(copy, GC, (number, name), "enospc")
         expect.that(answer.status in (0, 1), f"{where}\n{answer}")
         if answer.status == 1:
             expect.equal(answer.error["situation"], "no-space", where)
@@ -82,7 +83,7 @@ def test_without_space_at_every_effect(t):
 def test_power_cut_at_effects(t):
     pool = _history(t)
     points, expected, old = _undisturbed(pool)
-    deletions = [point for point in points if point[1] in ("delete-subvolume", "commit-the-filesystem-of")]
+    deletions = [point for point in points if point[1] in DELETING]
     for number, name, path in t.sample(deletions, 5):
         whole = pool.copy("running.img")
         cut = crash.power_cut(whole, GC, number, "cut.img")
