@@ -14,14 +14,65 @@ from oracle import tree
 KILLED = 128 + signal.SIGKILL
 
 
+# Where a command inside a profile tells its effects: not a part of the profile.
+INSIDE = "/run/fpt-trace"
+
+
+def _points(text):
+    """The effects that a trace tells, in order: (number, name, path)."""
+    found = [line.split(" ", 2) for line in text.splitlines()]
+    return [(int(number), name, path) for number, name, path in found]
+
+
+def _traced(trace):
+    with open(trace, encoding="utf-8", errors="replace") as f:
+        return _points(f.read())
+
+
 def effects(pool, *args, **options):
     """The effects of a command that runs to its end, in order: (number, name, path)."""
     trace = pool.context.path(f"trace-{time.monotonic_ns()}")
     expect.status(pool.fp(*args, env={"FLIPPER_FAULT_TRACE": trace}, **options), 0)
-    with open(trace, encoding="utf-8", errors="replace") as f:
-        found = [line.rstrip("\n").split(" ", 2) for line in f]
+    found = _traced(trace)
     expect.that(found, "the command has no effects")
-    return [(int(number), name, path) for number, name, path in found]
+    return found
+
+
+def effects_inside(inside, words):
+    """The same of a command inside a profile."""
+    inside.say(f"rm -f {INSIDE}; FLIPPER_FAULT_TRACE={INSIDE} {words}")
+    found = _points(inside.say(f"cat {INSIDE}"))
+    expect.that(found, f"{words} has no effects")
+    return found
+
+
+def at(pool, args, point, action="kill"):
+    """Has the fault befall a command at one of its effects, and returns the answer.
+
+    A run that does something else there, or ends before it, proves nothing about that effect: it fails.
+    """
+    trace = pool.context.path(f"trace-{time.monotonic_ns()}")
+    answer = pool.fp(*args, env={"FLIPPER_FAULT_AT": str(point[0]), "FLIPPER_FAULT_ACTION": action,
+                                 "FLIPPER_FAULT_TRACE": trace})
+    _same(_traced(trace), point, answer)
+    if action == "kill":
+        expect.status(answer, KILLED)
+    return answer
+
+
+def at_inside(inside, words, point, action="kill"):
+    """The same of a command inside a profile; returns what it printed."""
+    said = inside.say(f"rm -f {INSIDE}; FLIPPER_FAULT_TRACE={INSIDE} FLIPPER_FAULT_AT={point[0]}"
+                      f" FLIPPER_FAULT_ACTION={action} {words}; echo status $?")
+    _same(_points(inside.say(f"cat {INSIDE}")), point, said)
+    if action == "kill":
+        expect.contains(said, f"status {KILLED}")
+    return said
+
+
+def _same(reached, point, answer):
+    there = [name for number, name, _ in reached if number == point[0]]
+    expect.contains(there, point[1], f"effect {point[0]} of {len(reached)} in this run\n{answer}")
 
 
 def world(pool):
@@ -73,7 +124,7 @@ def old_or_new(pool, old, new, where):
     return "old" if not from_old else "new"
 
 
-def at_every_effect(t, pool, args, count, setup_kill=KILLED):
+def at_every_effect(t, pool, args, count):
     """Kills `args` at (a sample of) its effects, each on a fresh copy of `pool`."""
     old = world(pool)
     done = pool.copy("done.img")
@@ -83,9 +134,8 @@ def at_every_effect(t, pool, args, count, setup_kill=KILLED):
     sides = set()
     for number, name, path in t.sample(points, count):
         copy = pool.copy("crash.img")
-        answer = copy.fp(*args, env={"FLIPPER_FAULT_AT": str(number)})
         where = f"killed at effect {number}, {name} {os.path.basename(path)}"
-        expect.that(answer.status in (setup_kill, 0, 4, 1), f"{where}: {answer}")
+        at(copy, args, (number, name))
         sides.add(old_or_new(copy, old, new, where))
         os.unlink(copy.image)
     t.note(f"{len(points)} effects, {min(count, len(points)) if not t.long else len(points)} stopped at, ended {sorted(sides)}")
@@ -101,7 +151,7 @@ def without_space_at_every_effect(t, pool, args, count):
     statuses = set()
     for number, name, _ in t.sample(points, count):
         copy = pool.copy("full.img")
-        answer = copy.fp(*args, env={"FLIPPER_FAULT_AT": str(number), "FLIPPER_FAULT_ACTION": "enospc"})
+        answer = at(copy, args, (number, name), "enospc")
         where = f"no space at effect {number}, {name}: exit {answer.status}"
         expect.that(answer.status in (0, 1, 4), f"{where}\n{answer}")
         if answer.status == 1:

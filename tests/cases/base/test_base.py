@@ -189,7 +189,7 @@ def test_a_failure_after_the_name_was_given_or_taken_is_told_as_such(t):
         old = crash.world(start)
         for number, name, _ in [point for point in points if point[0] > named]:
             copy = start.copy("full.img")
-            answer = copy.fp(*args, env={"FLIPPER_FAULT_AT": str(number), "FLIPPER_FAULT_ACTION": "enospc"})
+            answer = crash.at(copy, args, (number, name), "enospc")
             where = f"{args[-2]}: no space at effect {number}, {name}"
             expect.that(answer.status in (0, 1, 4), f"{where}\n{answer}")
             if answer.status == 1:

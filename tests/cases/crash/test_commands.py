@@ -60,7 +60,7 @@ def test_undo_of_a_delete_that_was_cut_loses_nothing_to_gc(t):
     held = 0
     for effect, name, _ in points:
         copy = pool.copy("crash.img")
-        copy.fp(*words, env={"FLIPPER_FAULT_AT": str(effect)})
+        crash.at(copy, words, (effect, name))
         if copy.fp("--yes", "-p", profile, "undo", str(number)).status == 4:
             held += 1
             copy.ok("--yes", "pool", "gc")

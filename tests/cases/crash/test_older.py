@@ -49,107 +49,105 @@ class Older:
         expect.equal(states[int(self.number)], "undone" if side == "new" else "done", f"{where}: {side}, and its row")
         return side
 
-    def traced_inside(self, t):
-        """How many effects the live undo has."""
+    def effects(self):
+        """Those of the undo from outside."""
+        copy = self.pool.copy("traced.img")
+        points = crash.effects(copy, *self.args)
+        expect.equal(self.side(copy, "the whole undo"), "new")
+        os.unlink(copy.image)
+        return points
+
+    def effects_inside(self):
+        """Those of the live undo."""
         copy = self.pool.copy("traced.img")
         with session.inside(copy) as inside:
-            inside.say(f"FLIPPER_FAULT_TRACE=/var/tmp/trace {self.words}")
-            total = len(inside.say("cat /var/tmp/trace").splitlines())
+            points = crash.effects_inside(inside, self.words)
             expect.equal(self.side(copy, "the whole live undo"), "new")
         os.unlink(copy.image)
-        expect.that(total, "the live undo has no effects")
-        return total
+        return points
 
 
 def _first(differences):
     return f"{len(differences)} differences, first {differences[0]}" if differences else "nothing"
 
 
-def _each(t, older, numbers, count, one):
+def _each(t, older, points, count, one):
     sides = []
-    for number in t.sample(numbers, count):
+    for point in t.sample(points, count):
         copy = older.pool.copy("crash.img")
-        sides.append(one(copy, number))
+        sides.append(one(copy, point))
         os.unlink(copy.image)
-    t.note(f"{len(numbers)} effects, {len(sides)} tried: {sides.count('old')} old, {sides.count('new')} new")
+    t.note(f"{len(points)} effects, {len(sides)} tried: {sides.count('old')} old, {sides.count('new')} new")
     return sides
-
-
-def _effects_outside(older):
-    copy = older.pool.copy("traced.img")
-    numbers = [number for number, _, _ in crash.effects(copy, *older.args)]
-    expect.equal(older.side(copy, "the whole undo"), "new")
-    os.unlink(copy.image)
-    return numbers
 
 
 def test_a_staged_undo_killed_anywhere(t):
     older = Older(t)
 
-    def one(copy, number):
-        copy.fp(*older.args, env={"FLIPPER_FAULT_AT": str(number)})
-        return older.recovered(copy, f"killed at effect {number}")
-    expect.contains(_each(t, older, _effects_outside(older), 3, one), "old")
+    def one(copy, point):
+        crash.at(copy, older.args, point)
+        return older.recovered(copy, f"killed at effect {point}")
+    expect.contains(_each(t, older, older.effects(), 3, one), "old")
 
 
 def test_a_staged_undo_without_space_anywhere(t):
     older = Older(t)
 
-    def one(copy, number):
-        answer = copy.fp(*older.args, env={"FLIPPER_FAULT_AT": str(number), "FLIPPER_FAULT_ACTION": "enospc"})
-        where = f"no space at effect {number}: exit {answer.status}"
+    def one(copy, point):
+        answer = crash.at(copy, older.args, point, "enospc")
+        where = f"no space at effect {point}: exit {answer.status}"
         expect.that(answer.status in (0, 1, 4), f"{where}\n{answer}")
         if answer.status == 1:
             expect.equal(older.side(copy, f"{where} says that nothing changed"), "old")
         return older.recovered(copy, where)
-    _each(t, older, _effects_outside(older), 3, one)
+    _each(t, older, older.effects(), 3, one)
 
 
 def test_power_cut_during_a_staged_undo(t):
     older = Older(t)
-    numbers = _effects_outside(older)
+    points = older.effects()
     os.rename(older.pool.image, older.pool.image + ".whole")
     sides = []
-    for number in t.sample(numbers, 2):
+    for point in t.sample(points, 2):
         pools.copy_sparse(older.pool.image + ".whole", older.pool.image)
-        cut = crash.power_cut(older.pool, older.args, number, "cut.img")
+        cut = crash.power_cut(older.pool, older.args, point[0], "cut.img")
         os.unlink(older.pool.image)
-        sides.append(older.recovered(cut, f"power cut before effect {number}"))
+        sides.append(older.recovered(cut, f"power cut before effect {point}"))
         os.unlink(cut.image)
-    t.note(f"{len(numbers)} effects, {len(sides)} cut: {sides.count('old')} old, {sides.count('new')} new")
+    t.note(f"{len(points)} effects, {len(sides)} cut: {sides.count('old')} old, {sides.count('new')} new")
 
 
 def test_a_live_undo_killed_anywhere_and_recovered_in_place(t):
     older = Older(t)
 
-    def one(copy, number):
+    def one(copy, point):
         with session.inside(copy) as inside:
-            inside.say(f"FLIPPER_FAULT_AT={number} {older.words}")
+            crash.at_inside(inside, older.words, point)
             expect.contains(inside.say("flipper-profile --json recover"), '"ok":true')
-            side = older.side(copy, f"live, killed at effect {number}")
-        expect.equal(older.recovered(copy, f"live, killed at effect {number}"), side)
+            side = older.side(copy, f"live, killed at effect {point}")
+        expect.equal(older.recovered(copy, f"live, killed at effect {point}"), side)
         return side
-    _each(t, older, range(1, older.traced_inside(t) + 1), 3, one)
+    _each(t, older, older.effects_inside(), 3, one)
 
 
 def test_a_live_undo_killed_anywhere_and_recovered_outside(t):
     older = Older(t)
 
-    def one(copy, number):
+    def one(copy, point):
         with session.inside(copy) as inside:
-            inside.say(f"FLIPPER_FAULT_AT={number} {older.words}")
-        return older.recovered(copy, f"live, cut at effect {number}")
-    _each(t, older, range(1, older.traced_inside(t) + 1), 3, one)
+            crash.at_inside(inside, older.words, point)
+        return older.recovered(copy, f"live, cut at effect {point}")
+    _each(t, older, older.effects_inside(), 3, one)
 
 
 def test_a_live_undo_without_space_anywhere(t):
     older = Older(t)
 
-    def one(copy, number):
+    def one(copy, point):
         with session.inside(copy) as inside:
-            inside.say(f"FLIPPER_FAULT_AT={number} FLIPPER_FAULT_ACTION=enospc {older.words}")
-        return older.recovered(copy, f"live, no space at effect {number}")
-    _each(t, older, range(1, older.traced_inside(t) + 1), 3, one)
+            crash.at_inside(inside, older.words, point, "enospc")
+        return older.recovered(copy, f"live, no space at effect {point}")
+    _each(t, older, older.effects_inside(), 3, one)
 
 
 def test_an_undo_in_a_full_pool_is_done_or_changes_nothing(t):

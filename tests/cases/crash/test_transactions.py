@@ -7,6 +7,9 @@ import sqlite3
 from lib import crash, expect, session
 from oracle import tree
 
+UNDO = ("--yes", "-p", "dev", "undo")
+UNDO_INSIDE = "flipper-profile --json --yes undo"
+
 
 def _installed(t, *packages):
     """A pool with one transaction: (pool, tree before, tree after)."""
@@ -39,7 +42,7 @@ def test_a_staged_undo_killed_anywhere(t):
     sides = set()
     for number, name, _ in t.sample(points, 4):
         copy = pool.copy("crash.img")
-        copy.fp("--yes", "-p", "dev", "undo", env={"FLIPPER_FAULT_AT": str(number)})
+        crash.at(copy, UNDO, (number, name))
         where = f"undo killed at effect {number}, {name}"
         expect.status(copy.fp("recover"), 0)
         sides.add(_reading_is_one_of(copy, {"old": after, "new": before}, where))
@@ -49,39 +52,33 @@ def test_a_staged_undo_killed_anywhere(t):
     t.note(f"{len(points)} effects, ended {sorted(sides)}")
 
 
-def _trace_inside(inside, words):
-    inside.say("rm -f /var/tmp/trace")
-    inside.say(f"FLIPPER_FAULT_TRACE=/var/tmp/trace {words}")
-    return [line.split(" ", 2) for line in inside.say("cat /var/tmp/trace").splitlines()]
-
-
 def test_a_live_undo_killed_anywhere_is_finished_or_taken_back_in_place(t):
     pool, before, after = _installed(t, "fpt-conf=1", "fpt-links", "fpt-modes")
     with session.inside(pool) as inside:
-        total = len(_trace_inside(inside, "flipper-profile --json --yes undo"))
+        points = crash.effects_inside(inside, UNDO_INSIDE)
         inside.say("flipper-profile --json --yes redo")
     expect.nothing(tree.compare(after, pool.reading()), "after the redo")
-    for number in t.sample(range(1, total + 1), 3):
+    for point in t.sample(points, 3):
         copy = pool.copy("crash.img")
         with session.inside(copy) as inside:
-            inside.say(f"FLIPPER_FAULT_AT={number} flipper-profile --json --yes undo")
+            crash.at_inside(inside, UNDO_INSIDE, point)
             said = inside.say("flipper-profile --json recover")
             expect.contains(said, '"ok":true')
-            _reading_is_one_of(copy, {"old": after, "new": before}, f"live undo killed at effect {number}, recovered inside")
+            _reading_is_one_of(copy, {"old": after, "new": before}, f"live undo killed at effect {point}, recovered inside")
         os.unlink(copy.image)
-    t.note(f"{total} effects of the live undo")
+    t.note(f"{len(points)} effects of the live undo")
 
 
 def test_a_live_undo_cut_by_power_is_finished_or_taken_back_outside(t):
     pool, before, after = _installed(t, "fpt-conf=1", "fpt-links", "fpt-modes")
     with session.inside(pool) as inside:
-        total = len(_trace_inside(inside, "flipper-profile --json --yes undo"))
+        points = crash.effects_inside(inside, UNDO_INSIDE)
         inside.say("flipper-profile --json --yes redo")
-    for number in t.sample(range(1, total + 1), 3):
+    for point in t.sample(points, 3):
         copy = pool.copy("crash.img")
         with session.inside(copy) as inside:
-            inside.say(f"FLIPPER_FAULT_AT={number} flipper-profile --json --yes undo")
-        where = f"live undo cut at effect {number}, recovered outside"
+            crash.at_inside(inside, UNDO_INSIDE, point)
+        where = f"live undo cut at effect {point}, recovered outside"
         expect.status(copy.fp("recover"), 0)
         _reading_is_one_of(copy, {"old": after, "new": before}, where)
         expect.nothing(copy.ok("recover")["actions"], f"{where}: actions of a second recover")
@@ -277,8 +274,7 @@ def test_no_space_during_an_undo(t):
     os.unlink(done.image)
     for number, name, _ in t.sample(points, 4):
         copy = pool.copy("full.img")
-        answer = copy.fp("--yes", "-p", "dev", "undo", env={"FLIPPER_FAULT_AT": str(number),
-                                                            "FLIPPER_FAULT_ACTION": "enospc"})
+        answer = crash.at(copy, UNDO, (number, name), "enospc")
         where = f"no space at effect {number}, {name}: exit {answer.status}"
         if answer.status == 1:
             expect.nothing(tree.compare(after, copy.reading()), f"{where}: 1 says nothing changed")

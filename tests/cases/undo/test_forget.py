@@ -3,7 +3,7 @@
 import glob
 import os
 
-from lib import expect, roundtrip
+from lib import crash, expect, roundtrip
 from lib.process import run_ok
 
 SECRET = "/etc/fpt/main.conf"
@@ -59,18 +59,14 @@ def test_undoing_what_brought_it_leaves_the_present_one_alone(t):
 
 def test_a_cut_anywhere_is_finished_by_recover(t):
     pool = _prepared(t)
-    traced, trace = pool.copy("traced.img"), t.path("trace")
-    expect.status(traced.fp("--yes", "-p", "dev", "forget", SECRET, env={"FLIPPER_FAULT_TRACE": trace}), 0)
+    traced, words = pool.copy("traced.img"), ("--yes", "-p", "dev", "forget", SECRET)
+    effects = crash.effects(traced, *words)
     os.unlink(traced.image)
-    with open(trace, encoding="utf-8") as f:
-        effects = [line.split(" ", 2) for line in f]
-    first = next(int(number) for number, name, path in effects if "@snapshots" in path)
-    last = max(int(number) for number, _, _ in effects)
+    first = next(number for number, _, path in effects if "@snapshots" in path)
     before = _snapshots(pool)
-    for number in range(first, last + 1):
+    for number, name, _ in effects[first - 1:]:
         cut = pool.copy(f"cut-{number}.img")
-        answer = cut.fp("--yes", "-p", "dev", "forget", SECRET, env={"FLIPPER_FAULT_AT": str(number)})
-        expect.equal(answer.status, 128 + 9, f"status of the cut at effect {number}")
+        crash.at(cut, words, (number, name))
         cut.ok("recover")
         after = _snapshots(cut)
         finished = all(state == (False, True) for state in after.values())
