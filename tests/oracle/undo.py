@@ -9,7 +9,7 @@ wrote during the transaction stays as it is now; the caller says which paths tha
 import os
 from dataclasses import dataclass, field
 
-from oracle import records, relations, tree
+from oracle import alternatives, records, relations, tree
 from oracle.records import CONFLICT
 from oracle.tree import Difference
 
@@ -45,6 +45,7 @@ class Case:
         self.joined = {}
         for path in sorted(self.changed & self.since):
             self._join(path)
+        self._alternatives()
         self._places()
         self._relations()
 
@@ -82,9 +83,30 @@ class Case:
             return next(s for s, e in zip(sides, (was, mine, wanted)) if (e and e.content) == whole)
         return CONFLICT if None in sides else records.merge_text(*sides)
 
+    def _alternatives(self):
+        """The links of a name whose record is merged are those of the merged record, whoever made them."""
+        self.links = {}
+        for path in [path for path in self.joined if records.is_alternative(path)]:
+            name, (record, attributes) = os.path.basename(path), self.joined[path]
+            present = self.now.entries.get(alternatives.CHOSEN + name)
+            chosen = present and present.target
+            if record:
+                choice = alternatives.in_force(record, chosen)
+                # What is chosen for want of the old choice is chosen automatically.
+                record = record if choice == chosen else {**record, "mode": "auto"}
+                self.joined[path] = (record, attributes)
+                self.links |= alternatives.links(name, record, choice)
+            elif path in self.now.entries:
+                # With the last choice everything of the name goes.
+                gone = alternatives.links(name, records.alternative(self._bytes(self.now.entries[path])), chosen or b"")
+                self.links |= dict.fromkeys(gone)
+        for link in self.links:
+            self.conflicts.pop(link, None)
+        self.around |= {os.path.dirname(link) for link in self.links}
+
     def _places(self):
         """What comes back needs its directory; a directory in which others put something cannot become a file."""
-        for path in sorted(self.changed - self.since):
+        for path in sorted(self.changed - self.since - self.links.keys()):
             was, _, wanted = self.sides(path)
             if wanted is None:
                 continue
@@ -123,11 +145,18 @@ class Case:
             got = result.entries.get(path)
             if _is_derived(path):
                 continue
-            if path in self.joined:
+            if path in self.links:
+                found += self._judge_link(path, got)
+            elif path in self.joined:
                 found += self._judge_joined(path, got)
             else:
                 found += [Difference(path, aspect, one, two) for aspect, one, two in self._judge_entry(path, got)]
         return found + list(self._judge_links(result))
+
+    def _judge_link(self, path, got):
+        wanted = self.links[path]
+        same = got is None if wanted is None else got is not None and got.kind == "symlink" and got.target == wanted
+        return [] if same else [Difference(path, "alternative", wanted, got and (got.kind, got.target))]
 
     def _judge_joined(self, path, got):
         content, attributes = self.joined[path]

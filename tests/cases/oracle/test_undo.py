@@ -16,7 +16,7 @@ OPAQUE_BYTES = b"\0\1\2"
 
 DIRECTORY = Entry("directory", 0o755, (0, 0), 1, b"", b"", (0, 0), ())
 # In every tree: only what is asked about differs.
-PARENTS = {b"/only", b"/back", b"/meanwhile", b"/var/lib/dpkg", b"/etc"}
+PARENTS = {b"/only", b"/back", b"/meanwhile", b"/var/lib/dpkg", b"/etc/alternatives", b"/usr/bin"}
 
 
 def _file(content, mode=0o644, mtime=1, owner=(0, 0)):
@@ -46,9 +46,21 @@ def _question(name, value, owners):
     return b"Name: %s\nTemplate: %s\nValue: %s\nOwners: %s\n\n" % (name, name, value, owners)
 
 
-def _alternative(mode, *choices):
-    tail = b"".join(b"/lib/%s\n%d\n\n" % (c, 10 + n) for n, c in enumerate(choices))
-    return mode + b"\n/usr/bin/tool\ntool.page\n/usr/share/tool.page\n\n" + tail + b"\n"
+def _alternative(mode, *choices, name=b"tool"):
+    """The record of a name with these choices, the first the worst, and a slave that none of them has."""
+    tail = b"".join(b"/lib/%s\n%d\n\n" % (c, c[0]) for c in choices)
+    return b"%s\n/usr/bin/%s\n%s.page\n/usr/share/%s.page\n\n%s\n" % (mode, name, name, name, tail)
+
+
+def _link(target):
+    return Entry("symlink", 0o777, (0, 0), 1, b"", target, (0, 0), ())
+
+
+def _linked(name, *choices):
+    """The links of a name on the four sides, by the choice in force on each."""
+    user = _link(b"/etc/alternatives/" + name)
+    return {b"/etc/alternatives/" + name: tuple(c and _link(b"/lib/" + c) for c in choices),
+            b"/usr/bin/" + name: tuple(c and user for c in choices)}
 
 
 def _edited(**lines):
@@ -82,13 +94,20 @@ JOINED = {
         _alternative(b"auto", b"a"), _alternative(b"auto", b"a", b"new"),
         _alternative(b"manual", b"a", b"new"), _alternative(b"manual", b"a")),
     b"/var/lib/dpkg/alternatives/new": (
-        None, _alternative(b"auto", b"a"), _alternative(b"manual", b"a", b"b"),
-        _alternative(b"manual", b"b").replace(b"10", b"11")),
+        None, _alternative(b"auto", b"a", name=b"new"), _alternative(b"manual", b"a", b"b", name=b"new"),
+        _alternative(b"manual", b"b", name=b"new")),
+    b"/var/lib/dpkg/alternatives/best": (
+        _alternative(b"auto", b"a", name=b"best"), _alternative(b"auto", b"a", b"z", name=b"best"),
+        _alternative(b"manual", b"a", b"b", b"z", name=b"best"), _alternative(b"auto", b"a", b"b", name=b"best")),
+    b"/var/lib/dpkg/alternatives/last": (
+        None, _alternative(b"auto", b"a", name=b"last"), _alternative(b"manual", b"a", name=b"last"), None),
     b"/var/cache/debconf/config.dat": (
         _question(b"q", b"1", b"a"), _question(b"q", b"2", b"a, new") + _question(b"new", b"n", b"new"),
         _question(b"q", b"2", b"a, new, mine") + _question(b"new", b"n", b"new"), _question(b"q", b"1", b"a, mine")),
     b"/etc/text": (TEXT, _edited(_3=b"theirs"), _edited(_3=b"theirs", _15=b"mine"), _edited(_15=b"mine")),
 }
+LINKS = {**_linked(b"tool", b"a", b"new", b"a", b"a"), **_linked(b"new", None, b"a", b"b", b"b"),
+         **_linked(b"best", b"a", b"z", b"z", b"b"), **_linked(b"last", None, b"a", b"a", None)}
 ALONE = {
     b"/only/installed": (None, b"x", b"x", None),
     b"/only/removed": (b"x", None, None, b"x"),
@@ -128,7 +147,7 @@ def _seen(files, path, entry, links=None):
 
 
 def test_it_accepts_what_may_be(t):
-    case, result = _case(ALONE | JOINED)
+    case, result = _case(ALONE | JOINED | LINKS)
     expect.equal(case.conflicts, {})
     expect.equal(case.unmet, set())
     expect.nothing(case.judge(result), "faults of a right undo")
@@ -139,9 +158,16 @@ def test_it_sees_every_file_of_records_that_is_as_before_or_as_now(t):
     """Whichever side alone is taken, or nothing at all, is wrong."""
     for path, (before, after, now, right) in JOINED.items():
         for wrong in {before, after, now} - {right, None}:
-            expect.equal(_seen(ALONE | JOINED, path, _file(wrong)), {path}, f"{path}: {wrong}")
+            expect.equal(_seen(ALONE | JOINED | LINKS, path, _file(wrong)), {path}, f"{path}: {wrong}")
         if right:
-            expect.equal(_seen(ALONE | JOINED, path, None), {path}, f"{path} gone")
+            expect.equal(_seen(ALONE | JOINED | LINKS, path, None), {path}, f"{path} gone")
+
+
+def test_it_sees_a_link_of_an_alternative_that_is_not_of_the_record(t):
+    for path, (*_, right) in LINKS.items():
+        for wrong in (None, _link(b"/lib/z"), _link(b"/lib/nobody"), _file(b"x")):
+            if wrong != right:
+                expect.equal(_seen(ALONE | JOINED | LINKS, path, wrong), {path}, f"{path}: {wrong}")
 
 
 def test_it_sees_each_record_that_is_missing_or_too_many(t):
@@ -151,10 +177,10 @@ def test_it_sees_each_record_that_is_missing_or_too_many(t):
         right, size = JOINED[path][3].splitlines(keepends=True), sizes.get(path, 1)
         for at in range(0, len(right), size):
             missing = b"".join(right[:at] + right[at + size:])
-            expect.equal(_seen(ALONE | JOINED, path, _file(missing)), {path}, f"{path} without {right[at]}")
+            expect.equal(_seen(ALONE | JOINED | LINKS, path, _file(missing)), {path}, f"{path} without {right[at]}")
         more = b"".join(right).replace(b"/", b"/extra/") if path.startswith(b"/var") else b"extra:x:77:77:\n"
-        expect.equal(_seen(ALONE | JOINED, path, _file(b"".join(right) + more)), {path}, f"{path} with {more}")
-        expect.equal(_seen(ALONE | JOINED, path, _file(b"no record")), {path}, f"{path} of no form")
+        expect.equal(_seen(ALONE | JOINED | LINKS, path, _file(b"".join(right) + more)), {path}, f"{path} with {more}")
+        expect.equal(_seen(ALONE | JOINED | LINKS, path, _file(b"no record")), {path}, f"{path} of no form")
 
 
 def test_it_sees_each_aspect_of_a_path_that_nobody_should_touch(t):
@@ -210,7 +236,7 @@ def test_it_knows_what_is_a_conflict(t):
 
 
 def test_it_knows_where_there_is_no_place(t):
-    directory, link = DIRECTORY, Entry("symlink", 0o777, (0, 0), 1, b"", b"x", (0, 0), ())
+    directory, link = DIRECTORY, _link(b"x")
     files = {b"/d": (directory, directory, link, link), b"/d/file": (b"1", None, None, None)}
     expect.equal(_case(files)[0].conflicts, {b"/d/file": "its directory is gone"})
     files = {b"/d": (b"1", directory, directory, directory), b"/d/mine": (None, None, b"1", b"1")}
