@@ -52,12 +52,19 @@ def test_a_staged_undo_killed_anywhere(t):
     t.note(f"{len(points)} effects, ended {sorted(sides)}")
 
 
+def _live_points(pool, before):
+    """The effects of the live undo, on a copy."""
+    done = pool.copy("done.img")
+    with session.inside(done) as inside:
+        points = crash.effects_inside(inside, UNDO_INSIDE)
+        expect.nothing(tree.compare(before, done.reading()), "after the whole live undo")
+    os.unlink(done.image)
+    return points
+
+
 def test_a_live_undo_killed_anywhere_is_finished_or_taken_back_in_place(t):
     pool, before, after = _installed(t, "fpt-conf=1", "fpt-links", "fpt-modes")
-    with session.inside(pool) as inside:
-        points = crash.effects_inside(inside, UNDO_INSIDE)
-        inside.say("flipper-profile --json --yes redo")
-    expect.nothing(tree.compare(after, pool.reading()), "after the redo")
+    points = _live_points(pool, before)
     for point in t.sample(points, 3):
         copy = pool.copy("crash.img")
         with session.inside(copy) as inside:
@@ -71,9 +78,7 @@ def test_a_live_undo_killed_anywhere_is_finished_or_taken_back_in_place(t):
 
 def test_a_live_undo_cut_by_power_is_finished_or_taken_back_outside(t):
     pool, before, after = _installed(t, "fpt-conf=1", "fpt-links", "fpt-modes")
-    with session.inside(pool) as inside:
-        points = crash.effects_inside(inside, UNDO_INSIDE)
-        inside.say("flipper-profile --json --yes redo")
+    points = _live_points(pool, before)
     for point in t.sample(points, 3):
         copy = pool.copy("crash.img")
         with session.inside(copy) as inside:
