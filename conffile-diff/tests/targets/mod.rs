@@ -8,7 +8,7 @@ use conffile_diff::dpkg::info as lists;
 use conffile_diff::dpkg::{
     AutoMarks, Hints, Status, changes, edit as editing, history_log, notices,
 };
-use conffile_diff::merge::{self, Kind, Sides};
+use conffile_diff::merge::{self, Kind, Merged, Sides};
 use conffile_diff::text;
 
 pub fn two_states(old: &[u8], new: &[u8]) {
@@ -117,14 +117,19 @@ pub fn merges(bytes: &[u8]) {
         mine: next(),
         other: next(),
     };
+    merge_laws(kind, sides);
+}
+
+/// What holds for whatever is merged. What came of it, and of merging that once more, where all sides differ and are
+/// of the kind.
+pub fn merge_laws(kind: Kind, sides: Sides<'_>) -> Option<(Merged, Merged)> {
     nothing_to_merge(kind, sides);
     let (a, b, c) = (sides.ancestor, sides.mine, sides.other);
     if a == b || b == c || a == c {
-        return;
+        return None;
     }
-    let Ok(merged) = merge::merge(kind, sides) else {
-        return;
-    };
+    let merged = merge::merge(kind, sides).ok()?;
+    assert!(merged.content.is_some() || merged.conflicts.is_empty() || b.is_none());
     // As the programs write them: whole lines, and no record twice.
     let unique = |side: Option<&[u8]>| {
         let whole = side.is_none_or(|side| side.is_empty() || side.ends_with(b"\n"));
@@ -149,6 +154,7 @@ pub fn merges(bytes: &[u8]) {
         assert_eq!(again.content, merged.content, "{kind:?} again: {sides:?}");
         assert!(unique(content), "{kind:?} twice: {merged:?} of {sides:?}");
     }
+    Some((merged, again))
 }
 
 /// Where one side alone changed, or both alike, there is nothing to merge, whatever the bytes are.
