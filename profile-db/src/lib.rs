@@ -33,6 +33,7 @@ pub mod pool_file;
 pub mod profile_file;
 pub mod redact;
 pub mod state;
+pub mod waiting_undo;
 
 pub use base_file::BaseFile;
 pub use boot_record::BootRecord;
@@ -42,3 +43,4 @@ pub use format::Format;
 pub use journal::Journal;
 pub use pool_file::PoolFile;
 pub use profile_file::ProfileFile;
+pub use waiting_undo::WaitingUndo;

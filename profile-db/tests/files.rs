@@ -10,9 +10,12 @@ use profile_db::boot_record::{
     BootRecord, Direction, OperationKind, PendingOperation, Place, Step,
 };
 use profile_db::format::{Format, FormatError};
-use profile_db::model::{BaseVersion, Kind, PoolPath, ProfileId, ProfileName, Time, TreeHash};
+use profile_db::model::{
+    BaseVersion, Kind, PoolPath, ProfileId, ProfileName, Time, TransactionNumber, TreeHash,
+};
 use profile_db::pool_file::PoolFile;
 use profile_db::profile_file::{BaseRef, Origin, ProfileFile};
+use profile_db::waiting_undo::{TRANSACTIONS_MAX, WaitingUndo};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -251,6 +254,46 @@ fn boot_records() -> impl Strategy<Value = BootRecord> {
         })
 }
 
+fn waiting_undos() -> impl Strategy<Value = WaitingUndo> {
+    let numbers = (1..i64::MAX).prop_map(|number| TransactionNumber::new(number).unwrap());
+    (
+        (formats(), ids(), times(), unknown()),
+        any::<[bool; 4]>(),
+        vec(numbers, 1..9),
+        "\\PC{0,20}",
+        option::of("\\PC{0,20}"),
+        option::of(any::<u32>()),
+        option::of("\\PC{0,20}"),
+    )
+        .prop_map(
+            |(
+                (format, profile, asked, unknown),
+                [redo, exact, keep_mine, hold],
+                transactions,
+                command,
+                user,
+                uid,
+                dropped,
+            )| {
+                WaitingUndo {
+                    format,
+                    profile,
+                    redo,
+                    transactions,
+                    exact,
+                    keep_mine,
+                    hold,
+                    command,
+                    user,
+                    uid,
+                    asked,
+                    dropped,
+                    unknown,
+                }
+            },
+        )
+}
+
 fn boot_log_lines() -> impl Strategy<Value = BootLogLine> {
     (
         any::<u64>(),
@@ -302,6 +345,19 @@ proptest! {
     #[test]
     fn base_files_round_trip(file in base_files()) {
         prop_assert_eq!(BaseFile::parse(&file.to_bytes()).unwrap(), file);
+    }
+
+    #[test]
+    fn waiting_undos_round_trip(file in waiting_undos()) {
+        prop_assert_eq!(WaitingUndo::parse(&file.to_bytes()).unwrap(), file);
+    }
+
+    #[test]
+    fn a_waiting_undo_names_some_transactions_but_not_countless(mut file in waiting_undos(), many in any::<bool>()) {
+        let one = file.transactions[0];
+        file.transactions = if many { vec![one; TRANSACTIONS_MAX + 1] } else { Vec::new() };
+        let parsed = WaitingUndo::parse(&file.to_bytes());
+        prop_assert!(matches!(parsed, Err(FileError::Wrong { .. } | FileError::TooLarge { .. })), "{:?}", parsed);
     }
 
     #[test]
@@ -358,6 +414,7 @@ proptest! {
         let _ = ProfileFile::parse(&bytes);
         let _ = BaseFile::parse(&bytes);
         let _ = BootRecord::parse(&bytes);
+        let _ = WaitingUndo::parse(&bytes);
         let _ = BootLog::parse(&bytes);
     }
 

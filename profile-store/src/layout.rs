@@ -9,7 +9,7 @@
 //! ├── @snapshots/<id>/        origin, <n>-pre, <n>-post: read-only subvolumes of the profile subvolume
 //! ├── @state/<id>/            subvolume: paths that live with the profile but are never rewound
 //! ├── @data/                  subvolume: personal files, /data in every profile
-//! └── @flipper/               subvolume, mode 0700: journal, pool.json, leases, staging, trash
+//! └── @flipper/               subvolume, mode 0700: journal, pool.json, leases, staging, trash, waiting
 //! ```
 //!
 //! No function here touches the disk.
@@ -162,6 +162,16 @@ impl Layout {
     /// The lock that each session of an entered profile shares; when it is free the holder ends.
     pub fn sessions_lock(&self, id: &ProfileId) -> PathBuf {
         self.leases().join(format!("{id}.sessions"))
+    }
+
+    /// Directory of the undos that wait for their profiles' next start.
+    pub fn waiting(&self) -> PathBuf {
+        self.own().join("waiting")
+    }
+
+    /// The undo that waits for the next start of one profile.
+    pub fn waiting_undo(&self, id: &ProfileId) -> PathBuf {
+        self.waiting().join(format!("{id}.json"))
     }
 
     /// Directory where everything is built before it gets a visible name.

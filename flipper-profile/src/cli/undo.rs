@@ -50,6 +50,9 @@ pub struct Undo {
     /// It is part of the undo, so a redo takes the hold back as well; `apt-mark unhold` in the profile ends it.
     #[arg(long)]
     pub hold: bool,
+    /// Withdraw the undo that waits for the next start of the profile
+    #[arg(long, exclusive = true)]
+    pub withdraw: bool,
     #[command(flatten)]
     pub running: Running,
 }
@@ -63,6 +66,12 @@ pub struct Running {
     /// Only list the services that should be restarted
     #[arg(long)]
     pub no_restart: bool,
+    /// While the profile is mounted, wait and do it before the profile starts next
+    ///
+    /// What is done until then stays: the plan is made anew. Where it does not fit any more nothing is changed, and
+    /// `status` tells why.
+    #[arg(long, conflicts_with_all = ["live", "no_restart"])]
+    pub next_start: bool,
 }
 
 /// `redo`

@@ -1,5 +1,7 @@
 //! `acknowledge`: the end of a message that somebody has read.
 
+use profile_store::undo;
+
 use crate::changes;
 use crate::cli::Acknowledge;
 use crate::commands::Outcome;
@@ -16,6 +18,11 @@ pub fn run(arguments: &Acknowledge, context: &Context) -> Result<Outcome> {
     let pool = context.pool()?;
     let profile = context.profile(&pool)?;
     context.catch_up(&pool, &profile);
+    // The message that an undo which waited was dropped ends with the others.
+    let waited = undo::waiting(&pool, &profile.id)?.filter(|one| one.dropped.is_some());
+    if arguments.number.is_none() && waited.is_some() {
+        undo::withdraw(&pool, &profile.id)?;
+    }
     let _lock = pool.lock()?;
     let journal = pool.journal()?;
     let rows = match arguments.number {

@@ -103,7 +103,9 @@ mod tests {
             hold: false,
             keep_mine: true,
             take_old: false,
+            withdraw: false,
             running: crate::cli::Running {
+                next_start: false,
                 live: false,
                 no_restart: false,
             },

@@ -1,9 +1,11 @@
 //! `run`: a command, or a shell, in a profile.
 
+use profile_db::ProfileFile;
 use profile_db::model::Time;
 use profile_store::enter::{self, OWN_FAILURE};
-use profile_store::{Error, profile, recover};
+use profile_store::{Error, Pool, profile, recover, undo};
 
+use crate::actor;
 use crate::cli::Run;
 use crate::commands::Outcome;
 use crate::context::{Context, Result};
@@ -38,6 +40,7 @@ fn enter(arguments: Run, context: &Context) -> Result<Outcome> {
         Ok(report) => {
             tell(&report, context);
             context.catch_up(&pool, &profile);
+            start(&pool, &profile, context);
         }
         // Whoever must repair it may have to enter.
         Err(error @ Error::Journal(_)) => context.not_up_to_date(&error),
@@ -52,6 +55,33 @@ fn enter(arguments: Run, context: &Context) -> Result<Outcome> {
     enter::run(pool, &profile, &command)
         .map(Outcome::Ended)
         .map_err(in_the_profile)
+}
+
+/// Carries out the undo that waits for this start. The profile is entered in any case: whoever must repair it may
+/// have to.
+fn start(pool: &Pool, profile: &ProfileFile, context: &Context) {
+    let waited = || -> Result<Option<undo::Waited>> {
+        let (actor, mut progress) = (actor::current()?, context.progress());
+        let journal = pool.journal()?;
+        let progress = progress.as_mut();
+        Ok(undo::carry_out(
+            pool,
+            &journal,
+            profile,
+            &actor,
+            Time::now(),
+            progress,
+        )?)
+    };
+    let said = match waited() {
+        Ok(None) => return,
+        Ok(Some(waited)) => waited.words(),
+        Err(failure) => format!(
+            "what waits for this start is not carried out yet: {}",
+            failure.message
+        ),
+    };
+    context.screen.complain("note", "36", &escape::text(&said));
 }
 
 /// What was left in the middle, and is not any more.

@@ -3,11 +3,11 @@
 use profile_db::model::Time;
 use profile_db::state::State;
 use profile_store::session::Mode;
-use profile_store::{in_use, status};
+use profile_store::{in_use, status, undo};
 
 use crate::commands::Outcome;
 use crate::context::{Context, Result};
-use crate::report::status::{Space, Status};
+use crate::report::status::{Space, Status, Waiting};
 use crate::report::transaction::Transaction;
 
 /// Tells where the profile stands.
@@ -54,6 +54,7 @@ pub fn run(context: &Context) -> Result<Outcome> {
         interrupted: of_state(State::Interrupted),
         failed: of_state(State::Failed),
         pending: standing.pending,
+        waiting: undo::waiting(&pool, &profile.id)?.map(Waiting::from),
         size: standing.total_bytes,
         free: standing.free_bytes,
         space: Space {

@@ -8,8 +8,10 @@ use profile_db::journal::{self, Transaction, TransactionKind};
 use profile_db::model::{Time, TransactionNumber};
 use profile_db::state::State;
 use profile_store::operation::PathText;
-use profile_store::undo::{self, Decisions, Held, Plan, Replayed, Request, Verb, Which, Wishes};
-use profile_store::{Pool, profile};
+use profile_store::undo::{
+    self, Decisions, Held, Method, Plan, Replayed, Request, Verb, Which, Wishes,
+};
+use profile_store::{Exit, Pool, profile};
 
 use crate::actor;
 use crate::cli::{Redo, Running, Undo};
@@ -21,7 +23,7 @@ use crate::commands::resolve;
 use crate::context::{Context, Result};
 use crate::failure::Failure;
 use crate::report::Human;
-use crate::report::undo::{Item, Services, Undone};
+use crate::report::undo::{Item, Services, Undone, WAITING, WITHDRAWN};
 
 /// Takes transactions back.
 ///
@@ -29,6 +31,9 @@ use crate::report::undo::{Item, Services, Undone};
 ///
 /// There is nothing to undo, a transaction cannot be taken back, or another command is at work.
 pub fn undo(arguments: &Undo, context: &Context) -> Result<Outcome> {
+    if arguments.withdraw {
+        return withdraw(context);
+    }
     let which = match (arguments.span, arguments.to) {
         (_, Some(to)) => Which::After(number(to)?),
         (None, None) => Which::Newest,
@@ -40,6 +45,15 @@ pub fn undo(arguments: &Undo, context: &Context) -> Result<Outcome> {
         return Err(Failure::usage(
             "--to with --exact brings a snapshot back whole: there is nothing to decide about",
         ));
+    }
+    if arguments.running.next_start {
+        let fixed = arguments.take_old || !arguments.resolve.is_empty();
+        if fixed || (arguments.exact && arguments.to.is_some()) {
+            return Err(Failure::usage(
+                "--next-start leaves what is done until then as it is: with it there is no --take-old, no --resolve \
+                 and no --to with --exact",
+            ));
+        }
     }
     let request = Request {
         verb: Verb::Undo,
@@ -94,8 +108,8 @@ fn take_back(
     decide: impl FnOnce(&Pool, &ProfileFile) -> Result<Decisions>,
 ) -> Result<Outcome> {
     let pool = context.pool()?;
-    let deletion = match (request.verb, request.which) {
-        (Verb::Undo, Which::Number(named)) => deletion(&pool, named)?,
+    let deletion = match (request.verb, &request.which) {
+        (Verb::Undo, Which::Number(named)) => deletion(&pool, *named)?,
         _ => None,
     };
     if let Some(deletion) = deletion {
@@ -130,7 +144,12 @@ fn take_back(
     }
     let mut report = of_plan(&prepared.plan, request.verb);
     report.check = wished.check;
-    report.look(&prepared.outlook);
+    let waits = wished.running.next_start && prepared.plan.method == Method::Live;
+    match waits {
+        // Nothing runs in the profile then.
+        true => report.mode = Some(WAITING),
+        false => report.look(&prepared.outlook),
+    }
     let is_refused = report.finding().is_some();
     if wished.check || is_refused {
         if !is_refused {
@@ -151,6 +170,16 @@ fn take_back(
         prepared.hold();
     }
     hold::tell(&mut report, &prepared.plan.older, is_held);
+    if waits {
+        undo::wait(
+            &pool,
+            prepared,
+            &request.wishes,
+            &actor::current()?,
+            Time::now(),
+        )?;
+        return Ok(report.into());
+    }
     let applied = undo::apply(
         &pool,
         &journal,
@@ -161,6 +190,23 @@ fn take_back(
     )?;
     report.transaction = Some(applied.number.get());
     report.notes.extend(notes(&applied.replayed));
+    Ok(report.into())
+}
+
+/// Takes back what waits for the next start of the profile.
+fn withdraw(context: &Context) -> Result<Outcome> {
+    let pool = context.pool()?;
+    let profile = context.profile(&pool)?;
+    let waiting = undo::withdraw(&pool, &profile.id)?.filter(|one| one.dropped.is_none());
+    let Some(waiting) = waiting else {
+        return Err(Failure::new(
+            Exit::Failed,
+            "nothing-waits",
+            format!("no undo waits for the next start of '{}'", profile.name),
+        ));
+    };
+    let mut report = Undone::nothing(Verb::Undo, &waiting.transactions, waiting.command);
+    report.mode = Some(WITHDRAWN);
     Ok(report.into())
 }
 
@@ -220,25 +266,8 @@ fn deletion(pool: &Pool, named: TransactionNumber) -> Result<Option<Transaction>
 
 /// Takes the deletion of a profile back.
 fn bring_back(pool: &Pool, deletion: &Transaction, wished: &Wished<'_>) -> Result<Outcome> {
-    let mut report = Undone {
-        verb: Verb::Undo.as_str(),
-        transaction: None,
-        undoes: deletion.number.get(),
-        taken_back: vec![deletion.number.get()],
-        command: deletion.command.clone(),
-        mode: None,
-        check: wished.check,
-        restored: 0,
-        merged: Vec::new(),
-        kept: Vec::new(),
-        meanwhile: Vec::new(),
-        conflicts: Vec::new(),
-        not_live: Vec::new(),
-        left_behind: Vec::new(),
-        held: Vec::new(),
-        services: Services::default(),
-        notes: Vec::new(),
-    };
+    let mut report = Undone::nothing(Verb::Undo, &[deletion.number], deletion.command.clone());
+    report.check = wished.check;
     if wished.hold {
         hold::tell(&mut report, &Held::default(), true);
     }

@@ -11,7 +11,7 @@ use super::profile::{Done, Profile, Profiles, Row, Unreadable};
 use super::recover::{Action, Recovered};
 use super::restore::Restored;
 use super::retention::{Pruned, Sizes};
-use super::status::{Space, Status};
+use super::status::{Space, Status, Waiting};
 use super::transaction::{Acknowledged, Package, Pinned, Shown, Transaction};
 use super::undo::{Item, Services, Undone};
 use crate::output::encode::JsonPath;
@@ -427,6 +427,7 @@ pub fn quiet_status() -> Status {
         interrupted: Vec::new(),
         failed: Vec::new(),
         pending: Vec::new(),
+        waiting: None,
         size: 8 << 30,
         free: 13 << 29,
         space: Space {
@@ -441,6 +442,12 @@ pub fn status() -> Status {
     Status {
         unprotected: vec![failed_transaction()],
         pending: vec!["undo of transaction 9 was interrupted".into()],
+        waiting: Some(Waiting {
+            transactions: vec![8],
+            command: "flipper-profile undo 8 --next-start".into(),
+            asked: "2026-11-20 10:00:00 UTC".into(),
+            dropped: None,
+        }),
         ..quiet_status()
     }
 }

@@ -1,5 +1,6 @@
 //! The report of `status`.
 
+use profile_db::WaitingUndo;
 use serde::Serialize;
 
 use super::Human;
@@ -32,12 +33,56 @@ pub struct Status {
     pub failed: Vec<Transaction>,
     /// Interrupted changes of the pool that `recover` will deal with.
     pub pending: Vec<String>,
+    /// The undo that waits for the next start of the profile, or did and was dropped.
+    pub waiting: Option<Waiting>,
     /// Bytes of the pool.
     pub size: u64,
     /// Bytes that can still be written at least.
     pub free: u64,
     /// Whether that is enough.
     pub space: Space,
+}
+
+/// An undo that waits for the next start of the profile.
+#[derive(Debug, Clone, Serialize)]
+pub struct Waiting {
+    /// The transactions that it takes back, newest first.
+    pub transactions: Vec<i64>,
+    /// The command line that asked for it.
+    pub command: String,
+    /// When.
+    pub asked: String,
+    /// Why it was not carried out and waits no longer.
+    pub dropped: Option<String>,
+}
+
+impl From<WaitingUndo> for Waiting {
+    fn from(waiting: WaitingUndo) -> Self {
+        let numbers = waiting.transactions.iter();
+        Self {
+            transactions: numbers.map(|number| number.get()).collect(),
+            command: waiting.command,
+            asked: waiting.asked.to_string(),
+            dropped: waiting.dropped,
+        }
+    }
+}
+
+impl Waiting {
+    fn lines(&self, style: &Style) -> String {
+        let command = escape::text(&self.command);
+        match &self.dropped {
+            None => format!(
+                "{}: {command}\n  `flipper-profile undo --withdraw` takes that back\n",
+                style.paint("33", "waits for the next start")
+            ),
+            Some(why) => format!(
+                "{}: {command}\n  {}\n  `flipper-profile acknowledge` ends this message\n",
+                style.paint("31", "not carried out"),
+                escape::text(why)
+            ),
+        }
+    }
 }
 
 /// Whether enough of the pool is free.
@@ -127,6 +172,9 @@ impl Human for Status {
         if unacknowledged {
             text.push_str("  `flipper-profile acknowledge` ends these messages\n");
         }
+        if let Some(waiting) = &self.waiting {
+            text.push_str(&waiting.lines(style));
+        }
         for what in &self.pending {
             text.push_str(&format!(
                 "{}: {}\n",
@@ -185,9 +233,22 @@ space is short: 819.2 MiB are to stay free
 not protected: 13  failed  dpkg -i bad.deb
   the journal was locked
   `flipper-profile acknowledge` ends these messages
+waits for the next start: flipper-profile undo 8 --next-start
+  `flipper-profile undo --withdraw` takes that back
 needs recover: undo of transaction 9 was interrupted
   run `flipper-profile recover`
 ";
         assert!(text.ends_with(expected), "{text}");
+        let mut dropped = samples::status();
+        if let Some(waiting) = &mut dropped.waiting {
+            waiting.dropped = Some("/etc/x: changed again since".into());
+        }
+        let text = dropped.human(&Style::plain());
+        let expected = "\
+not carried out: flipper-profile undo 8 --next-start
+  /etc/x: changed again since
+  `flipper-profile acknowledge` ends this message
+";
+        assert!(text.contains(expected), "{text}");
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use profile_db::model::TransactionNumber;
 use profile_store::Exit;
-use profile_store::undo::Outlook;
+use profile_store::undo::{Outlook, Verb};
 use serde::Serialize;
 
 use super::Human;
@@ -14,6 +15,11 @@ use crate::output::{Style, escape, units};
 
 /// Lines of a list that people see without `-v`.
 const SHOWN: usize = 20;
+
+/// The mode of an undo that is carried out when the profile starts next.
+pub const WAITING: &str = "waiting";
+/// The mode of one that will not be any more.
+pub const WITHDRAWN: &str = "withdrawn";
 
 /// A path with what is said about it.
 #[derive(Debug, Clone, Serialize)]
@@ -67,7 +73,7 @@ pub struct Undone {
     pub taken_back: Vec<i64>,
     /// Its command line.
     pub command: String,
-    /// "exchange", "staged" or "live".
+    /// "exchange", "staged" or "live"; "waiting" for the next start of the profile, or "withdrawn" from that.
     pub mode: Option<&'static str>,
     /// Whether it was only looked.
     pub check: bool,
@@ -105,6 +111,30 @@ pub struct Services {
 }
 
 impl Undone {
+    /// Of transactions, newest first, of which nothing is said yet.
+    pub fn nothing(verb: Verb, transactions: &[TransactionNumber], command: String) -> Self {
+        let numbers: Vec<i64> = transactions.iter().map(|number| number.get()).collect();
+        Self {
+            verb: verb.as_str(),
+            transaction: None,
+            undoes: numbers.first().copied().unwrap_or_default(),
+            taken_back: numbers,
+            command,
+            mode: None,
+            check: false,
+            restored: 0,
+            merged: Vec::new(),
+            kept: Vec::new(),
+            meanwhile: Vec::new(),
+            conflicts: Vec::new(),
+            not_live: Vec::new(),
+            left_behind: Vec::new(),
+            held: Vec::new(),
+            services: Services::default(),
+            notes: Vec::new(),
+        }
+    }
+
     /// Takes up what the undo means for what runs.
     pub fn look(&mut self, outlook: &Outlook) {
         self.not_live = outlook
@@ -129,7 +159,8 @@ impl Undone {
             units::count(self.not_live.len() as u64, "file", "files")
         );
         Failure::new(Exit::Decision, "not-live", message).hint(format!(
-            "leave the profile, then `flipper-profile -p NAME {} {}`; or replace it under them with --live",
+            "leave the profile, then `flipper-profile -p NAME {} {}`; or have it done before the next start with \
+             --next-start, or now under them with --live",
             self.verb, self.undoes
         ))
     }
@@ -194,6 +225,10 @@ impl Human for Undone {
         let mut text = match (self.transaction, self.check) {
             // The error says it; the lists below are its details.
             _ if !self.conflicts.is_empty() || !self.not_live.is_empty() => String::new(),
+            (_, true) if self.mode == Some(WAITING) => format!(
+                "Would {} {what}{paths} before the profile starts next.\n",
+                self.verb
+            ),
             (_, true) => format!("Would {} {what}{paths}.\n", self.verb),
             (Some(number), false) => {
                 let participle = if self.verb == "redo" {
@@ -202,6 +237,14 @@ impl Human for Undone {
                     "Took back"
                 };
                 format!("{participle} {what}{paths}; this is transaction {number}.\n")
+            }
+            (None, false) if self.mode == Some(WAITING) => format!(
+                "The {} of {what}{paths} waits: it is carried out before the profile starts next.\n\
+                 `flipper-profile undo --withdraw` takes that back.\n",
+                self.verb
+            ),
+            (None, false) if self.mode == Some(WITHDRAWN) => {
+                format!("{what} stays: its undo waits no longer.\n")
             }
             (None, false) => format!("Nothing was left to {} of {what}.\n", self.verb),
         };

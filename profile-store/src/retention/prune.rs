@@ -354,6 +354,18 @@ impl Named {
                 named.profiles.insert(profile, operation.kind);
             }
         }
+        for (id, _) in profile::all(pool)? {
+            match undo::waiting(pool, &id) {
+                Ok(Some(waiting)) if waiting.dropped.is_none() => {
+                    named.transactions.extend(waiting.transactions);
+                }
+                Ok(_) => {}
+                // `recover` says what is wrong with it; until then it may name any of them.
+                Err(_) => {
+                    named.profiles.insert(id, "undo".to_owned());
+                }
+            }
+        }
         let path = pool.layout().boot_record();
         if file::exists(&path)? {
             let limit = profile_db::boot_record::SIZE_MAX as u64 + 1;

@@ -1,5 +1,6 @@
 //! Which transaction `undo` and `redo` mean.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use profile_db::journal::{Filter, Journal, Transaction, TransactionKind};
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 use profile_db::ProfileFile;
 
 /// The transaction as the user named it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
     /// The newest that qualifies.
     Newest,
@@ -22,6 +23,8 @@ pub enum Which {
     Range(TransactionNumber, TransactionNumber),
     /// All after this one.
     After(TransactionNumber),
+    /// These, as far as they are in force.
+    These(BTreeSet<TransactionNumber>),
 }
 
 /// Kinds whose content can be taken back; the others changed no content of the profile.
@@ -51,22 +54,25 @@ pub fn choose(
     journal: &Journal,
     profile: &ProfileFile,
     verb: Verb,
-    which: Which,
+    which: &Which,
 ) -> Result<Vec<Transaction>> {
     match which {
         Which::Newest => Ok(vec![newest(journal, profile, verb)?]),
-        Which::Number(number) => Ok(vec![numbered(journal, profile, verb, number)?]),
+        Which::Number(number) => Ok(vec![numbered(journal, profile, verb, *number)?]),
         Which::Range(first, last) => {
             for end in [first, last] {
-                own(journal, profile, end)?;
+                own(journal, profile, *end)?;
             }
             range::within(journal, profile, verb, |number| {
-                (first..=last).contains(&number)
+                (first..=last).contains(&&number)
             })
         }
         Which::After(number) => {
-            own(journal, profile, number)?;
-            range::within(journal, profile, verb, |other| other > number)
+            own(journal, profile, *number)?;
+            range::within(journal, profile, verb, |other| other > *number)
+        }
+        Which::These(numbers) => {
+            range::within(journal, profile, verb, |number| numbers.contains(&number))
         }
     }
 }

@@ -7,7 +7,8 @@
 //! Where the profile is mounted nowhere, a copy is built beside it and exchanged in one step (see
 //! [`crate::replacement`]). Where it is mounted, its upper cannot be exchanged under the overlay
 //! (the kernel's Documentation/filesystems/overlayfs.rst): the same plan is replayed through the merged mount, and a crash in the
-//! middle is finished by `recover`.
+//! middle is finished by `recover`. What must not be changed under running programs can wait until the profile starts
+//! next ([`wait`], [`carry_out`]).
 
 mod alternatives;
 mod apply;
@@ -33,6 +34,7 @@ mod services;
 mod several;
 mod sides;
 mod step;
+mod waiting;
 mod whole;
 mod world;
 
@@ -54,3 +56,4 @@ pub use prepare::{Prepared, Request, Verb, Wishes, prepare};
 pub use replay::{Replayed, replay};
 pub use services::Services;
 pub use sides::{Made, Sides, made, sides};
+pub use waiting::{Waited, carry_out, carry_out_all, wait, waiting, withdraw};

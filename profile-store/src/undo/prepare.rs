@@ -146,7 +146,7 @@ pub fn prepare(
     let profile = &crate::profile::read(pool, &profile.id)?;
     recover::before_change(pool, journal, &lock, &profile.id, now)?;
     let standing = standing(pool, profile)?;
-    let transactions = choose(journal, profile, verb, request.which)?;
+    let transactions = choose(journal, profile, verb, &request.which)?;
     let is_reset = |one: &&Transaction| one.kind == TransactionKind::Reset;
     if let (Some(reset), Standing::Here | Standing::Entered(_)) =
         (transactions.iter().find(is_reset), &standing)
@@ -171,7 +171,7 @@ pub fn prepare(
         staging: Staging::begin(pool)?,
     };
     let planned = planning
-        .plan(request.which, transactions, progress)
+        .plan(&request.which, transactions, progress)
         .and_then(|(mut plan, source)| {
             planning.look_at_state(&mut plan)?;
             // A redo takes up what the undo took back, its hold included.
@@ -206,7 +206,7 @@ struct Planning<'a> {
 impl Planning<'_> {
     fn plan(
         &self,
-        which: Which,
+        which: &Which,
         transactions: Vec<Transaction>,
         progress: &mut dyn Progress,
     ) -> Result<(Plan, Source)> {
@@ -218,7 +218,7 @@ impl Planning<'_> {
         } = self.reading;
         btrfs::snapshot(&pool.layout().profile(&profile.id), &self.now(), true)?;
         if let (Which::After(number), true) = (which, wishes.exact) {
-            return self.exactly_after(number, transactions);
+            return self.exactly_after(*number, transactions);
         }
         let asked = match transactions.as_slice() {
             [] => {
@@ -303,7 +303,7 @@ impl Planning<'_> {
             }
             built.discard()?;
             for number in culprits {
-                for one in choose(journal, profile, Verb::Undo, Which::Number(number))? {
+                for one in choose(journal, profile, Verb::Undo, &Which::Number(number))? {
                     all.insert(one.number, one);
                 }
             }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use profile_db::{BaseFile, BootRecord, PoolFile, ProfileFile};
+use profile_db::{BaseFile, BootRecord, PoolFile, ProfileFile, WaitingUndo};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(file) = PoolFile::parse(bytes) {
@@ -14,6 +14,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(file) = BaseFile::parse(bytes) {
         assert_eq!(BaseFile::parse(&file.to_bytes()).ok(), Some(file));
+    }
+    if let Ok(file) = WaitingUndo::parse(bytes) {
+        assert_eq!(WaitingUndo::parse(&file.to_bytes()).ok(), Some(file));
     }
     let _ = BootRecord::parse(bytes);
     profile_db::boot_log::BootLog::parse(bytes);
