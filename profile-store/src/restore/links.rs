@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use profile_sys::file;
 use profile_sys::tree::{self, Kind};
 
+use crate::delta::Change;
 use crate::error::Result;
 use crate::state_paths::{self, StatePath};
 
@@ -26,6 +27,35 @@ pub(super) fn differing(
 ) -> Result<BTreeSet<PathBuf>> {
     let (then, now) = (groups(then, path, state)?, groups(now, path, state)?);
     Ok(changed(&then, &now))
+}
+
+/// Of the files that come back from the tree `then`, those that had further names there which do not come back with
+/// them: what was one file then is two afterwards. In the order of their paths.
+///
+/// # Errors
+///
+/// A path cannot be read.
+pub(super) fn parted(then: &Path, restore: &[Change]) -> Result<Vec<PathBuf>> {
+    let mut by_inode: HashMap<(u64, u64), (u64, Names)> = HashMap::new();
+    for change in restore
+        .iter()
+        .filter(|change| change.old == Some(Kind::File))
+    {
+        if let Some(meta) = tree::lstat(&then.join(&change.path))? {
+            let (_, names) = by_inode
+                .entry((meta.dev, meta.ino))
+                .or_insert_with(|| (meta.nlink, Names::new()));
+            names.insert(change.path.clone());
+        }
+    }
+    let parted = by_inode
+        .into_values()
+        .filter(|(links, names)| *links > names.len() as u64);
+    let mut first: Vec<PathBuf> = parted
+        .filter_map(|(_, names)| names.into_iter().next())
+        .collect();
+    first.sort();
+    Ok(first)
 }
 
 /// Names of `then` whose group is another one in `now`; a file with one name is a group of its own.
@@ -113,6 +143,26 @@ mod tests {
         );
         assert_eq!(found(&["a=b"], &["a"]), ["a", "b"]);
         assert_eq!(found(&["a", "c"], &["a"]), ["c"]);
+    }
+
+    #[test]
+    fn files_that_lose_their_other_names_are_told_by_the_first() {
+        let then = tree(&["a=b", "c=e=f", "g"]);
+        let back = |names: &[&str]| -> Vec<Change> {
+            let change = |name: &&str| Change {
+                path: Path::new("d").join(name),
+                kind: crate::delta::ChangeKind::Content,
+                old: Some(Kind::File),
+                new: None,
+            };
+            names.iter().map(change).collect()
+        };
+        let parted = |names: &[&str]| parted(then.path(), &back(names)).unwrap();
+        assert!(parted(&["a", "b", "g"]).is_empty());
+        assert_eq!(
+            parted(&["b", "f", "c", "g"]),
+            ["d/b", "d/c"].map(PathBuf::from)
+        );
     }
 
     #[test]

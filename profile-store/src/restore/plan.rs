@@ -200,10 +200,11 @@ fn plan(
     let (view_then, view_now) = (view_then?, view_now?);
     let delta = delta::below(view_then.path(), view_now.path(), &path, &state)?;
     let links = links::differing(view_then.path(), view_now.path(), &path, &state)?;
-    view_then.close()?;
-    view_now.close()?;
     restore.extend(delta.substantial().cloned());
     with_links(&mut restore, links);
+    let parted = links::parted(view_then.path(), &restore)?;
+    view_then.close()?;
+    view_now.close()?;
     refuse_database(&path, &restore)?;
     undo::refuse_mounted(&profile, &standing.mounts()?, &restore)?;
     let mut notes = Vec::new();
@@ -211,6 +212,16 @@ fn plan(
         notes.push(format!(
             "{} is from a time when the profile stood on the base {}, it stands on {} now",
             wanted.name, wanted.then.base.version, profile.base.version
+        ));
+    }
+    if let [first, more @ ..] = parted.as_slice() {
+        let others = match more.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        notes.push(format!(
+            "{}{others} had another name outside of what comes back, and is a file of its own now",
+            absolute(first).display()
         ));
     }
     let versions = Versions::of(&then, &present, &restore)?;

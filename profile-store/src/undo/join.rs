@@ -185,11 +185,8 @@ fn by_records(
             whose: None,
         }]
     };
-    let merged = merge::merge(kind, sides).map_err(conflict)?;
-    let (owned, Merged { content, conflicts }) = (
-        merged.conflicts.iter().any(|one| one.whose.is_some()),
-        merged,
-    );
+    let Merged { content, conflicts } = merge::merge(kind, sides).map_err(conflict)?;
+    let owned = conflicts.iter().any(|one| one.whose.is_some());
     match decided {
         _ if conflicts.is_empty() => Ok(content),
         Some(side) if kind != File::File && !owned => match side {

@@ -194,6 +194,17 @@ def test_it_is_read_over_the_base_of_its_time(t):
             expect.equal(f.read(), "of the new base\n")
 
 
+def test_a_name_that_comes_back_without_its_others_is_told(t):
+    pool = t.pool("mini")
+    pool.shell("dev", "mkdir /opt/a /opt/b && echo one >/opt/a/one && ln /opt/a/one /opt/b/two && echo x >/opt/a/alone")
+    expect.status(pool.install("fpt-hello=1"), 0)
+    number = pool.newest()["number"]
+    pool.shell("dev", "rm /opt/a/one /opt/a/alone && echo edited >/opt/b/two")
+    notes = " ".join(_restore(pool, "/opt/a", number)["notes"])
+    expect.contains(notes, "/opt/a/one had another name outside of what comes back")
+    expect.equal(pool.run_ok("dev", "cat", "/opt/a/one", "/opt/a/alone", "/opt/b/two").text, "one\nx\nedited\n")
+
+
 def test_while_apt_runs_it_is_refused(t):
     pool, number = _installed(t, "fpt-conf=1")
     with session.inside(pool) as inside:
