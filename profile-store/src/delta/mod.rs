@@ -20,7 +20,7 @@ pub mod touched;
 
 use std::path::{Path, PathBuf};
 
-use profile_sys::btrfs;
+use profile_sys::btrfs::{self, Descent};
 use profile_sys::tree::Kind;
 
 pub use compare::differs;
@@ -147,12 +147,21 @@ pub fn touched_by_search(older: &Path, newer: &Path) -> Result<Option<Touched>> 
     if !(btrfs::is_read_only(older)? && btrfs::is_read_only(newer)?) {
         return Ok(None);
     }
-    let lines = (btrfs::lineage(older)?, btrfs::lineage(newer)?);
-    let Some(generation) = by_generation::parted(&lines.0, &lines.1) else {
+    let (old_line, new_line) = (btrfs::lineage(older)?, btrfs::lineage(newer)?);
+    let Some(generation) = by_generation::parted(&old_line, &new_line) else {
         return Ok(None);
     };
     let (mut old, mut new) = (btrfs::Tree::open(older)?, btrfs::Tree::open(newer)?);
-    match by_generation::touched(&mut old, &mut new, generation) {
+    let made = |line: &[Descent]| line.first().map_or(0, |itself| itself.created);
+    let old = by_generation::Snapshot {
+        tree: &mut old,
+        made: made(&old_line),
+    };
+    let new = by_generation::Snapshot {
+        tree: &mut new,
+        made: made(&new_line),
+    };
+    match by_generation::touched(old, new, generation) {
         Ok(touched) => Ok(Some(touched)),
         Err(by_generation::Error::NotUnderstood(_)) => Ok(None),
         Err(by_generation::Error::Read(error)) => Err(error.into()),

@@ -84,9 +84,17 @@ fn loop_a_snapshot_that_was_changed_afterwards_is_compared_as_it_is() {
     btrfs::set_read_only(&older.path, false).expect("writable");
     fs::remove_dir_all(older.path.join("upper/opt/one")).expect("removed");
     act::write(&older.path.join("upper/opt/more"), 9, 1).expect("written");
+    // These bytes are nowhere but in memory when the snapshot is read-only again, and the time says nothing of them.
+    act::overwrite(&older.path.join("upper/opt/three/file"), 9, true).expect("written");
     btrfs::set_read_only(&older.path, true).expect("read-only");
     older.reading = place.reading(&older.path);
     agree(&place, &older, &newer, "changed afterwards");
+    let told = place.delta(&older, &newer);
+    let rewritten = Path::new("opt/three/file");
+    assert!(
+        told.iter()
+            .any(|(path, how, ..)| path == rewritten && *how == "content")
+    );
 }
 
 #[test]

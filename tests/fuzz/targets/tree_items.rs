@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use libfuzzer_sys::fuzz_target;
-use profile_store::delta::by_generation::{Tree, touched};
+use profile_store::delta::by_generation::{Snapshot, Tree, touched};
 use profile_sys::btrfs::items::{self, Item};
 
 /// The transaction after which the two trees parted.
 const PARTED: u64 = 100;
 
 /// Items by their key, each with whether it was written since.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Items(BTreeMap<(u64, u32, u64), (bool, Vec<u8>)>);
 
 impl Items {
@@ -82,7 +82,15 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
     }
-    let Ok(told) = touched(&mut old, &mut new, PARTED) else {
+    let older = Snapshot {
+        tree: &mut old,
+        made: PARTED,
+    };
+    let newer = Snapshot {
+        tree: &mut new,
+        made: PARTED + 1,
+    };
+    let Ok(told) = touched(older, newer, PARTED) else {
         return;
     };
     let is_safe = |path: &[u8]| {

@@ -36,6 +36,11 @@ impl Facts {
         &self.names
     }
 
+    /// The transaction it was last changed in.
+    pub(super) fn changed(&self) -> u64 {
+        self.inode.changed
+    }
+
     pub(super) fn is_directory(&self) -> bool {
         self.inode.mode & TYPE == DIRECTORY
     }

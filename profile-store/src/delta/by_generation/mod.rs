@@ -13,6 +13,8 @@
 //! 3. What was removed leaves nothing: it is missed where it had a name. A directory that lost a name has changed, so the
 //!    entries of changed directories are compared, and what is below a directory that went is listed.
 //! 4. An inode's number may be used again when it is free; its number and the transaction it was made in may not.
+//! 5. A snapshot is made with all bytes of its files. What is written to it later, while it is not read-only, may be in
+//!    memory alone for a while: of a file that was, nothing is concluded from where its bytes are.
 //!
 //! Both trees may have changed since the lines parted, and nothing here asks which of the two is older: what a person
 //! removed from an old snapshot, an orphan that the kernel cleared away in it and a balance are found as everything is.
@@ -48,7 +50,7 @@ pub enum Error {
 }
 
 /// A read-only snapshot's tree.
-pub trait Tree {
+pub trait Tree: std::fmt::Debug {
     /// Calls `visit` in the order of the keys for every item in what was written after the transaction `generation`,
     /// and for some that stand beside.
     ///
@@ -93,15 +95,24 @@ impl Tree for profile_sys::btrfs::Tree {
     }
 }
 
+/// A read-only snapshot.
+#[derive(Debug)]
+pub struct Snapshot<'t> {
+    /// Its tree.
+    pub tree: &'t mut dyn Tree,
+    /// The transaction it was made in.
+    pub made: u64,
+}
+
 /// The paths that differ between two read-only snapshots that were the same when the transaction `generation` was
 /// committed, other names of an inode that changed included.
 ///
 /// # Errors
 ///
 /// A tree cannot be read or is not understood.
-pub fn touched(
-    older: &mut dyn Tree,
-    newer: &mut dyn Tree,
+pub fn touched<'t>(
+    older: Snapshot<'t>,
+    newer: Snapshot<'t>,
     generation: u64,
 ) -> Result<Touched, Error> {
     let mut search = Search {
@@ -192,6 +203,9 @@ impl<'t> Search<'t> {
     /// An inode that both have.
     fn lived(&mut self, number: u64, old: &Facts, new: &Facts) -> Result<(), Error> {
         let mut known = facts::difference(old, new);
+        let settled =
+            self.peek(Which::Old).is_settled(old) && self.peek(Which::New).is_settled(new);
+        known.content |= new.has_content() && !settled;
         if number == TOP {
             self.record.lived(&known, b"", b"");
         }

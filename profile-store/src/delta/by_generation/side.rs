@@ -6,7 +6,7 @@ use std::rc::Rc;
 use profile_sys::btrfs::items::{self, Item, Target};
 
 use super::facts::{Facts, Place, Reading};
-use super::{Error, Tree};
+use super::{Error, Snapshot, Tree};
 use crate::delta::stream::LONGEST_PATH_BYTES;
 
 /// The number of every subvolume's top directory.
@@ -17,6 +17,8 @@ type Written = BTreeMap<u64, Option<Rc<Facts>>>;
 
 pub(super) struct Side<'t> {
     tree: &'t mut dyn Tree,
+    /// The transaction the snapshot was made in.
+    made: u64,
     /// Every inode that was written since; what is known of it where it was made since, which is all but its bytes.
     written: Written,
     /// Paths of directories, as far as they were asked for.
@@ -25,7 +27,8 @@ pub(super) struct Side<'t> {
 
 impl<'t> Side<'t> {
     /// Reads what was written after the transaction `generation`.
-    pub(super) fn read(tree: &'t mut dyn Tree, generation: u64) -> Result<Self, Error> {
+    pub(super) fn read(snapshot: Snapshot<'t>, generation: u64) -> Result<Self, Error> {
+        let Snapshot { tree, made } = snapshot;
         let mut scan = Scan {
             generation,
             written: Written::new(),
@@ -41,6 +44,7 @@ impl<'t> Side<'t> {
         scan.close();
         Ok(Self {
             tree,
+            made,
             written: scan.written,
             paths: HashMap::from([(TOP, Vec::new())]),
         })
@@ -58,6 +62,11 @@ impl<'t> Side<'t> {
     /// What is known of an inode that was made since, apart from its bytes; none of all others.
     pub(super) fn made_since(&self, number: u64) -> Option<&Rc<Facts>> {
         self.written.get(&number)?.as_ref()
+    }
+
+    /// Whether the tree tells where all bytes of a file are: it does of what was not written since the snapshot was made.
+    pub(super) fn is_settled(&self, facts: &Facts) -> bool {
+        facts.changed() <= self.made
     }
 
     /// All of one inode; none where the tree has no such.

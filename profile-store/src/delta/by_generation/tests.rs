@@ -27,7 +27,28 @@ fn sample() -> (Model, u64) {
 }
 
 fn between(old: &Model, new: &Model, generation: u64) -> Result<Touched, Error> {
-    touched(&mut old.items.clone(), &mut new.items.clone(), generation)
+    items_between(&old.items, &new.items, generation)
+}
+
+/// Of snapshots that nobody wrote to since they were made.
+fn items_between(old: &Items, new: &Items, generation: u64) -> Result<Touched, Error> {
+    touched_of((old, u64::MAX), (new, u64::MAX), generation)
+}
+
+/// Each with the transaction it was made in.
+fn touched_of(old: (&Items, u64), new: (&Items, u64), generation: u64) -> Result<Touched, Error> {
+    let (mut older, mut newer) = (old.0.clone(), new.0.clone());
+    let (older, newer) = (
+        Snapshot {
+            tree: &mut older,
+            made: old.1,
+        },
+        Snapshot {
+            tree: &mut newer,
+            made: new.1,
+        },
+    );
+    touched(older, newer, generation)
 }
 
 fn names(touched: &Touched) -> Vec<String> {
@@ -60,6 +81,20 @@ fn a_change_tells_of_every_name() {
     assert_eq!(names(&touched), ["upper/c", "upper/etc/below/b"]);
     assert!(touched.paths.values().all(|touch| touch.content));
     assert_eq!(touched.only_times, [b"upper/etc/a".to_vec()].into());
+}
+
+#[test]
+fn of_a_file_that_was_written_in_a_snapshot_nothing_is_concluded_from_its_extents() {
+    let (old, generation) = sample();
+    let mut new = old.clone();
+    new.touch(at(&old, "upper/etc/a"));
+    let made = new.commit();
+    let told = |made| {
+        let touched = touched_of((&old.items, generation), (&new.items, made), generation);
+        names(&touched.unwrap())
+    };
+    assert_eq!(told(made), Vec::<String>::new());
+    assert_eq!(told(made - 1), ["upper/etc/a"]);
 }
 
 #[test]
@@ -150,7 +185,7 @@ fn what_is_not_understood_is_said() {
     new.change(below).mode = 0o040_700;
     new.commit();
     let why = |items: &Items| {
-        let outcome = touched(&mut old.items.clone(), &mut items.clone(), generation);
+        let outcome = items_between(&old.items, items, generation);
         outcome.unwrap_err().to_string()
     };
     // A key that no tree of ours has: the digest of a file that is signed.
@@ -340,7 +375,7 @@ proptest! {
             let value = new.remove(&key).unwrap();
             new.insert((inode, kind, key.2), value);
         }
-        if let Ok(touched) = touched(&mut old, &mut new, generation) {
+        if let Ok(touched) = items_between(&old, &new, generation) {
             for path in touched.paths.keys().chain(&touched.only_times) {
                 prop_assert!(path.len() <= 4096);
                 prop_assert!(path.is_empty() || path.split(|byte| *byte == b'/').all(
