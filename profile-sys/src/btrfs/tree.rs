@@ -14,8 +14,8 @@ const VERB: &str = "read the tree of";
 
 /// A subvolume whose tree is read, item by item. It stays readable even when it is deleted meanwhile.
 ///
-/// What was written within the last seconds may not be in it yet, unless the subvolume is read-only: a snapshot is
-/// whole when it is there.
+/// A snapshot is whole when it is there. What was written to a subvolume within the last seconds may not be in its tree
+/// yet, and making it read-only does not bring the bytes of files into it.
 #[derive(Debug)]
 pub struct Tree {
     file: File,
