@@ -481,6 +481,7 @@ pub fn undone() -> Undone {
         services: Services {
             stopped: vec!["nginx.service".into()],
             restarted: vec!["php8.4-fpm.service".into()],
+            started: vec!["ssh.service".into()],
             by_hand: vec!["dbus.service".into()],
         },
         notes: Vec::new(),

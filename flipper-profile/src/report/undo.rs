@@ -104,6 +104,8 @@ pub struct Undone {
 pub struct Services {
     /// Stopped, because their files go.
     pub stopped: Vec<String>,
+    /// Started, because their files come back and something that runs wants them.
+    pub started: Vec<String>,
     /// Restarted, because something that they run from changes.
     pub restarted: Vec<String>,
     /// Concerned, and left to the user.
@@ -144,6 +146,7 @@ impl Undone {
             .collect();
         self.services = Services {
             stopped: outlook.services.stop.clone(),
+            started: outlook.services.start.clone(),
             restarted: outlook.services.restart.clone(),
             by_hand: outlook.services.by_hand.clone(),
         };
@@ -166,13 +169,14 @@ impl Undone {
     }
 
     fn services(&self, text: &mut String) {
-        let (stopped, restarted) = match self.check {
-            true => ("would be stopped", "would be restarted"),
-            false => ("stopped", "restarted"),
+        let (stopped, restarted, started) = match self.check {
+            true => ("would be stopped", "would be restarted", "would be started"),
+            false => ("stopped", "restarted", "started"),
         };
         for (what, units) in [
             (stopped, &self.services.stopped),
             (restarted, &self.services.restarted),
+            (started, &self.services.started),
             ("restart by hand", &self.services.by_hand),
         ] {
             if !units.is_empty() {
@@ -342,6 +346,7 @@ not brought back:
 held: libnginx
 stopped: nginx.service
 restarted: php8.4-fpm.service
+started: ssh.service
 restart by hand: dbus.service
 ";
         assert_eq!(samples::undone().human(&Style::plain()), expected);

@@ -14,6 +14,7 @@ use super::plan::{Method, Plan};
 use super::services::{self, Fate, Manager, Services};
 use crate::delta::Change;
 use crate::error::Result;
+use crate::merged::Merged;
 use crate::package_database::{info_files, read_optional};
 use crate::pool::Pool;
 use crate::profile;
@@ -53,8 +54,16 @@ pub(super) fn look(pool: &Pool, plan: &Plan, standing: &Standing, now: &Path) ->
     let Some(manager) = manager else {
         return Ok(outlook);
     };
-    match manager.units() {
-        Ok(units) => outlook.services = services::decide(&changed, &units),
+    let (base, _) = profile::base_for(pool, &plan.profile)?;
+    let returning = services::returning(&plan.restore, &Merged::new(now, &base))?;
+    let looked = manager
+        .units()
+        .and_then(|units| Ok((units, manager.wanted(&returning)?)));
+    match looked {
+        Ok((units, wanted)) => {
+            outlook.services = services::decide(&changed, &units);
+            outlook.services.add_wanted(wanted);
+        }
         // The files are the user's, whatever systemd says: it is told, not refused.
         Err(error) => outlook.notes.push(format!(
             "The services cannot be looked at: {error}. Restart what is concerned by hand."
@@ -71,15 +80,24 @@ pub(super) fn look(pool: &Pool, plan: &Plan, standing: &Standing, now: &Path) ->
 
 /// Files that come, change or go: those that are restored, and those of the joined that become something else.
 fn changed(restore: &[Change], joined: &[(PathBuf, Joined)]) -> BTreeMap<PathBuf, Fate> {
-    let fate = |goes| if goes { Fate::Goes } else { Fate::Changes };
     let restored = restore
         .iter()
         .filter(|change| (change.old, change.new) != (Some(Kind::Directory), Some(Kind::Directory)))
-        .map(|change| (change.path.clone(), fate(change.old.is_none())));
+        .map(|change| {
+            let fate = match (change.old, change.new) {
+                (None, _) => Fate::Goes,
+                (_, None) => Fate::Comes,
+                _ => Fate::Changes,
+            };
+            (change.path.clone(), fate)
+        });
     let joined = joined
         .iter()
         .filter(|(_, joined)| joined.is_written())
-        .map(|(path, joined)| (path.clone(), fate(*joined == Joined::Gone)));
+        .map(|(path, joined)| match joined {
+            Joined::Gone => (path.clone(), Fate::Goes),
+            _ => (path.clone(), Fate::Changes),
+        });
     restored.chain(joined).collect()
 }
 
@@ -175,6 +193,7 @@ mod tests {
         let restore = [
             change("usr/sbin/nginx", file, file),
             change("usr/sbin/gone", None, file),
+            change("usr/sbin/new", file, None),
             change("usr/sbin", directory, directory),
         ];
         let joined = [
@@ -190,6 +209,7 @@ mod tests {
             ("etc/e", Fate::Changes),
             ("etc/f", Fate::Goes),
             ("usr/sbin/gone", Fate::Goes),
+            ("usr/sbin/new", Fate::Comes),
             ("usr/sbin/nginx", Fate::Changes),
         ]
         .map(|(path, fate)| (PathBuf::from(path), fate));

@@ -28,7 +28,7 @@ def _running(machine):
 
 
 def test_nginx_used_in_between(t):
-    """The service that goes is stopped before its files go, and no process of it is left."""
+    """The service that goes is stopped before its files go, and no process of it is left; a redo brings it back running."""
     pool = t.pool("real")
     expect.status(pool.install("systemd"), 0)
     with systemd.machine(pool) as machine:
@@ -46,6 +46,36 @@ def test_nginx_used_in_between(t):
         expect.equal(machine.systemctl("show", "-P", "LoadState", "nginx").text.strip(), "not-found")
         expect.equal(machine.run("pidof", "nginx").text, "", "processes of nginx")
         roundtrip.equal(pool, before, "after the live undo", ignore=LIVES)
+        result = pool.ok("--yes", "-p", "dev", "redo")
+        expect.equal((result["services"]["started"], result["notes"]), (["nginx.service"], []))
+        expect.equal(machine.is_active("nginx"), "active", "after the redo")
+
+
+def test_what_comes_back_runs_when_something_that_runs_wants_it(t):
+    """Three units of a package that is removed: one is enabled, one is not, one is wanted by a target that is not active."""
+    pool = t.pool("real")
+    unit = "[Service]\nExecStart=/usr/bin/sleep infinity\n[Install]\nWantedBy={}\n"
+    files = {f"/usr/lib/systemd/system/fpt-{name}.service": (unit.format(target), 0o644)
+             for name, target in (("on", "multi-user.target"), ("off", "multi-user.target"), ("rescue", "rescue.target"))}
+    package = handmade.build(pool, "fpt-units", "1", files)
+    expect.status(pool.install("systemd"), 0)
+    with systemd.machine(pool) as machine:
+        machine.ok("dpkg", "-i", package)
+        machine.ok("systemctl", "enable", "--now", "fpt-on")
+        machine.ok("systemctl", "enable", "fpt-rescue")
+        machine.systemctl("stop", "fpt-on")
+        machine.ok("dpkg", "-r", "fpt-units")
+        machine.ok("systemctl", "daemon-reload")
+        checked = _undo(pool, "--check").result
+        expect.equal(checked["services"], {"stopped": [], "restarted": [], "started": ["fpt-on.service"], "by_hand": []})
+        expect.equal(machine.is_active("fpt-on"), "inactive", "after --check")
+        listed = _undo(pool, "--no-restart").result["services"]
+        expect.equal((listed["started"], listed["by_hand"]), ([], ["fpt-on.service"]))
+        expect.equal(machine.is_active("fpt-on"), "inactive", "after an undo that starts nothing")
+        pool.ok("--yes", "-p", "dev", "redo")
+        expect.equal(_undo(pool).result["services"]["started"], ["fpt-on.service"])
+        states = [machine.is_active(f"fpt-{name}") for name in ("on", "off", "rescue")]
+        expect.equal(states, ["active", "inactive", "inactive"])
 
 
 def test_an_upgrade_undone_restarts_the_service_once_or_only_lists_it(t):
@@ -58,7 +88,7 @@ def test_an_upgrade_undone_restarts_the_service_once_or_only_lists_it(t):
         pid, version = _running(machine)
         expect.equal(version, "2")
         result = _undo(pool).result
-        expect.equal(result["services"], {"stopped": [], "restarted": ["fpt-service.service"], "by_hand": []})
+        expect.equal(result["services"], {"stopped": [], "restarted": ["fpt-service.service"], "started": [], "by_hand": []})
         new_pid, version = _running(machine)
         expect.equal((version, new_pid != pid), ("1", True), "version and process after the undo")
         pool.ok("--yes", "-p", "dev", "redo", "--no-restart")
@@ -155,7 +185,7 @@ def test_postgresql_with_a_table_written_in_between(t):
         data = _data(machine, "/var/lib/postgresql")
         pool.ok("--yes", "-p", "dev", "redo")
         expect.equal(_data(machine, "/var/lib/postgresql"), data, "the data after the redo")
-        machine.ok("systemctl", "start", "postgresql@17-main")
+        expect.equal(machine.is_active("postgresql@17-main"), "active", "after the redo")
         expect.equal(machine.shell(sql.format("select answer from kept")).strip(), "42")
 
 

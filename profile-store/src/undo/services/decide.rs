@@ -10,7 +10,9 @@ use super::Unit;
 /// What becomes of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It comes, or becomes another.
+    /// It was not there.
+    Comes,
+    /// It becomes another.
     Changes,
     /// It goes.
     Goes,
@@ -25,6 +27,9 @@ pub struct Services {
     /// Restarted after the last one.
     #[serde(default)]
     pub restart: Vec<String>,
+    /// Started after that, because their files come and something that runs wants them.
+    #[serde(default)]
+    pub start: Vec<String>,
     /// Concerned too, but left to the user.
     #[serde(default)]
     pub by_hand: Vec<String>,
@@ -36,24 +41,43 @@ pub struct Services {
 impl Services {
     /// Whether nothing is to be done.
     pub fn is_nothing(&self) -> bool {
-        self.stop.is_empty() && self.restart.is_empty() && !self.reload
+        self.stop.is_empty() && self.restart.is_empty() && self.start.is_empty() && !self.reload
     }
 
-    /// Leaves restarting to the user.
+    /// Leaves starting and restarting to the user.
     pub fn restart_nothing(&mut self) {
         self.by_hand.append(&mut self.restart);
+        self.by_hand.append(&mut self.start);
+        self.by_hand.sort();
+    }
+
+    /// Adds units whose files come and that are wanted, but for those that are dealt with already.
+    pub fn add_wanted(&mut self, units: impl IntoIterator<Item = String>) {
+        for unit in units {
+            let lists = [&self.stop, &self.restart, &self.start, &self.by_hand];
+            if lists.iter().any(|list| list.contains(&unit)) {
+                continue;
+            }
+            match is_by_hand(&unit) {
+                true => self.by_hand.push(unit),
+                false => self.start.push(unit),
+            }
+        }
+        // A socket cannot be started any more when its service runs.
+        self.start
+            .sort_by_key(|unit| (unit.ends_with(".service"), unit.clone()));
         self.by_hand.sort();
     }
 }
 
-/// Where unit files stand, and what units are made from.
-const UNIT_DIRECTORIES: &[&str] = &[
-    "etc/init.d",
+/// Where unit files stand.
+pub(super) const UNIT_DIRECTORIES: [&str; 3] = [
     "etc/systemd/system",
     "usr/lib/systemd/system",
-    "usr/lib/systemd/system-generators",
     "usr/local/lib/systemd/system",
 ];
+/// What units are made from besides.
+const MADE_FROM: [&str; 2] = ["etc/init.d", "usr/lib/systemd/system-generators"];
 
 /// Beginnings of services whose restart would take the user's own session, the network under it, or every
 /// program that talks over the bus along.
@@ -89,7 +113,7 @@ const BY_HAND: &[&str] = &[
 const MERGED: &[&str] = &["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
 
 /// The one name of a path: relative to the root, `usr/lib` for what is also named `lib`.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let path = path.strip_prefix("/").unwrap_or(path);
     match MERGED.iter().any(|directory| path.starts_with(directory)) {
         true => Path::new("usr").join(path),
@@ -154,6 +178,7 @@ pub fn decide(changed: &BTreeMap<PathBuf, Fate>, units: &[Unit]) -> Services {
 fn is_of_a_unit(path: &Path) -> bool {
     UNIT_DIRECTORIES
         .iter()
+        .chain(&MADE_FROM)
         .any(|directory| path.starts_with(directory) && path != Path::new(directory))
 }
 

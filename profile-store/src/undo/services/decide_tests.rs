@@ -173,8 +173,36 @@ fn units_are_read_anew_only_when_a_file_of_one_changed() {
 #[test]
 fn restarting_nothing_leaves_all_of_it_to_the_user() {
     let mut services = decide(&changed(&[("usr/sbin/nginx", Fate::Changes)]), &[nginx()]);
+    services.add_wanted(["ssh.service".to_owned()]);
     services.restart_nothing();
-    assert_eq!(lists(&services), [NONE, NONE, vec!["nginx.service"]]);
+    let by_hand = vec!["nginx.service", "ssh.service"];
+    assert_eq!(lists(&services), [NONE, NONE, by_hand]);
+    assert_eq!(services.start, NONE);
+}
+
+#[test]
+fn what_comes_and_is_wanted_is_started_sockets_first() {
+    let change = changed(&[("usr/sbin/nginx", Fate::Changes)]);
+    let mut services = decide(&change, &[nginx()]);
+    let wanted = [
+        "docker.service",
+        "docker.socket",
+        "gdm.service",
+        "nginx.service",
+        "apt.timer",
+        "docker.socket",
+    ];
+    services.add_wanted(wanted.map(str::to_owned));
+    assert_eq!(
+        services.start,
+        ["apt.timer", "docker.socket", "docker.service"]
+    );
+    // One that runs already is restarted; one that takes the screen is left to the user.
+    assert_eq!(
+        lists(&services),
+        [NONE, vec!["nginx.service"], vec!["gdm.service"]]
+    );
+    assert!(!services.is_nothing());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use profile_sys::command::Command;
 use profile_sys::mountinfo::{self, Mount};
 use profile_sys::{file, process};
 
+use super::returning::Returning;
 use super::unit::{self, Unit};
 use crate::error::Result;
 use crate::session::parse_overlay_source;
@@ -85,6 +86,36 @@ impl Manager {
             }
         }
         Ok(units)
+    }
+
+    /// The units among those that come back which something wants that is active.
+    ///
+    /// # Errors
+    ///
+    /// systemd does not answer.
+    pub(crate) fn wanted(&self, returning: &BTreeSet<Returning>) -> Result<BTreeSet<String>> {
+        let by: BTreeSet<&str> = returning.iter().map(|one| one.wanted_by.as_str()).collect();
+        if by.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let property = format!("--property={}", unit::PROPERTIES);
+        let output = self
+            .systemctl(["show", property.as_str(), "--"])
+            .args(&by)
+            .run_ok()?;
+        // In the order of the names: one may be an alias, like that of the default target.
+        let told = unit::parse(&String::from_utf8_lossy(&output.stdout));
+        let active: BTreeSet<&str> = by
+            .into_iter()
+            .zip(&told)
+            .filter(|(_, unit)| unit.is_active)
+            .map(|(name, _)| name)
+            .collect();
+        let wanted = returning
+            .iter()
+            .filter(|one| active.contains(one.wanted_by.as_str()))
+            .map(|one| one.unit.clone());
+        Ok(wanted.collect())
     }
 
     /// Stops units, together, so that none of them starts another one again.

@@ -1,7 +1,8 @@
 //! Services of a profile that is changed while systemd runs it.
 //!
-//! Which of them an undo concerns is decided first, from plain data ([`decide`]). Then, around the replay: those
-//! whose files go are stopped before the first path changes, and the others are restarted after the last one.
+//! Which of them an undo concerns is decided first, from plain data ([`decide`], [`returning`]). Then, around the
+//! replay: those whose files go are stopped before the first path changes, the others are restarted after the last
+//! one, and those whose files come are started when something that runs wants them.
 //! The names stand in the intent, so that `recover` restarts what an undo that was cut had stopped.
 //!
 //! systemd runs the profile when a process of it is the first of its pid namespace and has the profile's merged
@@ -10,10 +11,12 @@
 
 mod decide;
 mod manager;
+mod returning;
 mod unit;
 
 pub use decide::{Fate, Services, decide};
 pub use manager::Manager;
+pub use returning::returning;
 pub use unit::Unit;
 
 use crate::error::{Error, Result};
@@ -78,6 +81,7 @@ pub(super) fn bring_back(standing: &Standing, services: &Services) -> Result<Vec
     let standing_yet = manager.still_there(&services.stop)?;
     notes.extend(each(&standing_yet, "start", &manager));
     notes.extend(each(&services.restart, "restart", &manager));
+    notes.extend(each(&services.start, "start", &manager));
     Ok(notes)
 }
 
