@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::transaction_number;
+use super::{Running, transaction_number};
 use crate::span::Span;
 
 /// `history`
@@ -71,6 +71,8 @@ pub struct Restore {
     /// Only tell what would be done
     #[arg(long, visible_alias = "dry-run")]
     pub check: bool,
+    #[command(flatten)]
+    pub running: Running,
 }
 
 /// Where a path is restored from.

@@ -55,9 +55,11 @@ pub struct Undo {
     pub withdraw: bool,
     #[command(flatten)]
     pub running: Running,
+    #[command(flatten)]
+    pub later: Later,
 }
 
-/// What `undo` and `redo` are told about the programs that run in the profile meanwhile.
+/// What `undo`, `redo` and `restore` are told about the programs that run in the profile meanwhile.
 #[derive(Debug, Args)]
 pub struct Running {
     /// Replace also what every program runs from: the C library, dpkg, systemd, the message bus
@@ -66,6 +68,11 @@ pub struct Running {
     /// Only list the services that should be restarted
     #[arg(long)]
     pub no_restart: bool,
+}
+
+/// What `undo` and `redo` are told about when.
+#[derive(Debug, Default, Args)]
+pub struct Later {
     /// While the profile is mounted, wait and do it before the profile starts next
     ///
     /// What is done until then stays: the plan is made anew. Where it does not fit any more nothing is changed, and
@@ -85,6 +92,8 @@ pub struct Redo {
     pub check: bool,
     #[command(flatten)]
     pub running: Running,
+    #[command(flatten)]
+    pub later: Later,
 }
 
 /// `forget`

@@ -105,10 +105,10 @@ mod tests {
             take_old: false,
             withdraw: false,
             running: crate::cli::Running {
-                next_start: false,
                 live: false,
                 no_restart: false,
             },
+            later: Default::default(),
             resolve: resolve.iter().map(Into::into).collect(),
         }
     }

@@ -9,8 +9,9 @@ use crate::cli::Restore;
 use crate::commands::history::number;
 use crate::commands::{Outcome, path};
 use crate::context::{Context, Result};
+use crate::report::Human;
 use crate::report::restore::Restored;
-use crate::report::undo::Item;
+use crate::report::undo::{self, Item, Services};
 
 /// Brings the path back.
 ///
@@ -32,10 +33,19 @@ pub fn run(arguments: &Restore, context: &Context) -> Result<Outcome> {
     let journal = pool.journal()?;
     let mut progress = context.progress();
     progress.begin("comparing");
-    let prepared = restore::prepare(&pool, &journal, &profile, &path, from, Time::now())?;
+    let mut prepared = restore::prepare(&pool, &journal, &profile, &path, from, Time::now())?;
+    if arguments.running.live {
+        prepared.insist();
+    }
+    if arguments.running.no_restart {
+        prepared.outlook.services.restart_nothing();
+    }
     let mut report = of_plan(&prepared.plan, from);
     report.check = arguments.check;
-    if report.check || report.nothing {
+    report.not_live = undo::not_live(&prepared.outlook);
+    report.services = Services::of(&prepared.outlook);
+    report.notes.extend(prepared.outlook.notes.iter().cloned());
+    if report.check || report.nothing || report.finding().is_some() {
         prepared.cancel()?;
         return Ok(report.into());
     }
@@ -72,6 +82,8 @@ fn of_plan(plan: &Plan, from: From) -> Restored {
         replaced: Vec::new(),
         removed: Vec::new(),
         kept: Vec::new(),
+        not_live: Vec::new(),
+        services: Services::default(),
         notes: plan.notes.clone(),
         name,
     };

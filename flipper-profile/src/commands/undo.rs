@@ -46,7 +46,7 @@ pub fn undo(arguments: &Undo, context: &Context) -> Result<Outcome> {
             "--to with --exact brings a snapshot back whole: there is nothing to decide about",
         ));
     }
-    if arguments.running.next_start {
+    if arguments.later.next_start {
         let fixed = arguments.take_old || !arguments.resolve.is_empty();
         if fixed || (arguments.exact && arguments.to.is_some()) {
             return Err(Failure::usage(
@@ -67,6 +67,7 @@ pub fn undo(arguments: &Undo, context: &Context) -> Result<Outcome> {
     let wished = Wished {
         check: arguments.check,
         hold: arguments.hold,
+        next_start: arguments.later.next_start,
         running: &arguments.running,
     };
     take_back(request, &wished, context, |pool, profile| {
@@ -89,6 +90,7 @@ pub fn redo(arguments: &Redo, context: &Context) -> Result<Outcome> {
     let wished = Wished {
         check: arguments.check,
         hold: false,
+        next_start: arguments.later.next_start,
         running: &arguments.running,
     };
     take_back(request, &wished, context, |_, _| Ok(Decisions::default()))
@@ -98,6 +100,7 @@ pub fn redo(arguments: &Redo, context: &Context) -> Result<Outcome> {
 struct Wished<'a> {
     check: bool,
     hold: bool,
+    next_start: bool,
     running: &'a Running,
 }
 
@@ -144,7 +147,7 @@ fn take_back(
     }
     let mut report = of_plan(&prepared.plan, request.verb);
     report.check = wished.check;
-    let waits = wished.running.next_start && prepared.plan.method == Method::Live;
+    let waits = wished.next_start && prepared.plan.method == Method::Live;
     match waits {
         // Nothing runs in the profile then.
         true => report.mode = Some(WAITING),

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::Human;
-use super::undo::{Item, list};
+use super::undo::{Item, NOT_LIVE, Services, in_use, list};
+use crate::failure::Failure;
 use crate::output::encode::JsonPath;
 use crate::output::{Style, escape, units};
 
@@ -33,6 +34,10 @@ pub struct Restored {
     pub removed: Vec<Item>,
     /// Directories that should have gone but hold something.
     pub kept: Vec<Item>,
+    /// What programs that run in the profile need as it is; it stands in the way without `--live`.
+    pub not_live: Vec<Item>,
+    /// The services that are concerned.
+    pub services: Services,
     /// What should be known besides.
     pub notes: Vec<String>,
     /// The exact name, for people.
@@ -47,9 +52,15 @@ impl Human for Restored {
         if self.nothing {
             return format!("{name} is as it was in {snapshot}: nothing was changed.\n");
         }
+        let mut text = String::new();
+        if !self.not_live.is_empty() {
+            // The error says the rest.
+            list(&mut text, NOT_LIVE, &self.not_live, style);
+            return text;
+        }
         let paths = self.brought + (self.replaced.len() + self.removed.len()) as u64;
         let paths = units::count(paths, "path", "paths");
-        let mut text = match self.transaction {
+        text += &match self.transaction {
             Some(number) => {
                 format!("Restored {name} from {snapshot}: {paths}; this is transaction {number}.\n")
             }
@@ -65,10 +76,17 @@ impl Human for Restored {
         list(&mut text, &replaced, &self.replaced, style);
         list(&mut text, &removed, &self.removed, style);
         list(&mut text, "stays", &self.kept, style);
+        self.services.tell(&mut text, self.transaction.is_none());
         for note in &self.notes {
             text.push_str(&format!("{}\n", escape::text(note)));
         }
         text
+    }
+
+    fn finding(&self) -> Option<Failure> {
+        let what = format!("restore {}", escape::bytes(&self.name));
+        let helps = "restore it with `-p NAME`; or replace it under them with --live";
+        (!self.not_live.is_empty()).then(|| in_use(&what, helps, &self.not_live))
     }
 }
 
@@ -85,6 +103,7 @@ replaced, and kept in 14-pre:
   /etc/nginx/nginx.conf: content
 removed, and kept in 14-pre:
   /etc/nginx/mine\\xff: file
+restarted: nginx.service
 /etc/nginx/nginx.conf of nginx: from its version 1, while 2 is installed; dpkg does not know
 ";
         assert_eq!(samples::restored().human(&Style::plain()), expected);
@@ -100,6 +119,25 @@ removed, and kept in 14-pre:
                 "Would restore /etc/nginx from 12-pre: 3 paths.\nwould be replaced:\n"
             ),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn what_running_programs_need_is_refused_with_what_helps() {
+        let mut restored = samples::restored();
+        restored.transaction = None;
+        restored.not_live = vec![Item::new("usr/bin/dpkg".as_ref(), "part of dpkg".into())];
+        assert_eq!(
+            restored.human(&Style::plain()),
+            "cannot be replaced while the profile is in use:\n  /usr/bin/dpkg: part of dpkg\n"
+        );
+        let failure = restored.finding().unwrap();
+        assert_eq!((failure.code, failure.situation), (3, "not-live"));
+        assert!(
+            failure
+                .message
+                .starts_with("cannot restore /etc/nginx while"),
+            "{failure:?}"
         );
     }
 

@@ -228,6 +228,11 @@ pub fn restored() -> Restored {
         replaced: vec![item(b"/etc/nginx/nginx.conf", "content")],
         removed: vec![item(b"/etc/nginx/mine\xff", "file")],
         kept: Vec::new(),
+        not_live: Vec::new(),
+        services: Services {
+            restarted: vec!["nginx.service".into()],
+            ..Services::default()
+        },
         notes: vec!["/etc/nginx/nginx.conf of nginx: from its version 1, while 2 is installed; dpkg does not know".into()],
         name: b"/etc/nginx".to_vec(),
     }

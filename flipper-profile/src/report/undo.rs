@@ -139,45 +139,55 @@ impl Undone {
 
     /// Takes up what the undo means for what runs.
     pub fn look(&mut self, outlook: &Outlook) {
-        self.not_live = outlook
-            .not_live
-            .iter()
-            .map(|(path, part)| Item::new(path, format!("part of {}", part.words())))
-            .collect();
-        self.services = Services {
+        self.not_live = not_live(outlook);
+        self.services = Services::of(outlook);
+        self.notes.extend(outlook.notes.iter().cloned());
+    }
+}
+
+/// What programs that run in the profile need as it is.
+pub fn not_live(outlook: &Outlook) -> Vec<Item> {
+    let parts = outlook.not_live.iter();
+    parts
+        .map(|(path, part)| Item::new(path, format!("part of {}", part.words())))
+        .collect()
+}
+
+/// The title of the list of it.
+pub const NOT_LIVE: &str = "cannot be replaced while the profile is in use";
+
+/// The refusal to replace it; `helps` is what else to do.
+pub fn in_use(what: &str, helps: &str, not_live: &[Item]) -> Failure {
+    let message = format!(
+        "cannot {what} while the profile is in use: {} that running programs need",
+        units::count(not_live.len() as u64, "file", "files")
+    );
+    Failure::new(Exit::Decision, "not-live", message)
+        .hint(format!("leave the profile, then {helps}"))
+}
+
+impl Services {
+    /// Those of a change of a mounted profile.
+    pub fn of(outlook: &Outlook) -> Self {
+        Self {
             stopped: outlook.services.stop.clone(),
             started: outlook.services.start.clone(),
             restarted: outlook.services.restart.clone(),
             by_hand: outlook.services.by_hand.clone(),
-        };
-        self.notes.extend(outlook.notes.iter().cloned());
+        }
     }
 
-    /// The refusal to replace what programs run from.
-    fn in_use(&self) -> Failure {
-        let message = format!(
-            "cannot {} transaction {} while the profile is in use: {} that running programs need",
-            self.verb,
-            self.undoes,
-            units::count(self.not_live.len() as u64, "file", "files")
-        );
-        Failure::new(Exit::Decision, "not-live", message).hint(format!(
-            "leave the profile, then `flipper-profile -p NAME {} {}`; or have it done before the next start with \
-             --next-start, or now under them with --live",
-            self.verb, self.undoes
-        ))
-    }
-
-    fn services(&self, text: &mut String) {
-        let (stopped, restarted, started) = match self.check {
+    /// For people; `would` where nothing was done.
+    pub fn tell(&self, text: &mut String, would: bool) {
+        let (stopped, restarted, started) = match would {
             true => ("would be stopped", "would be restarted", "would be started"),
             false => ("stopped", "restarted", "started"),
         };
         for (what, units) in [
-            (stopped, &self.services.stopped),
-            (restarted, &self.services.restarted),
-            (started, &self.services.started),
-            ("restart by hand", &self.services.by_hand),
+            (stopped, &self.stopped),
+            (restarted, &self.restarted),
+            (started, &self.started),
+            ("restart by hand", &self.by_hand),
         ] {
             if !units.is_empty() {
                 text.push_str(&format!("{what}: {}\n", escape::text(&units.join(", "))));
@@ -253,8 +263,7 @@ impl Human for Undone {
             (None, false) => format!("Nothing was left to {} of {what}.\n", self.verb),
         };
         list(&mut text, "stands in the way", &self.conflicts, style);
-        let title = "cannot be replaced while the profile is in use";
-        list(&mut text, title, &self.not_live, style);
+        list(&mut text, NOT_LIVE, &self.not_live, style);
         match self.merged.len() as u64 {
             0 => {}
             _ if style.verbose => {
@@ -294,7 +303,7 @@ impl Human for Undone {
                     escape::text(&self.held.join(", "))
                 ));
             }
-            self.services(&mut text);
+            self.services.tell(&mut text, self.check);
         }
         for note in &self.notes {
             text.push_str(&format!("{}\n", escape::text(note)));
@@ -305,7 +314,13 @@ impl Human for Undone {
     fn finding(&self) -> Option<Failure> {
         let number = self.conflicts.len() as u64;
         if number == 0 && !self.not_live.is_empty() {
-            return Some(self.in_use());
+            let what = format!("{} transaction {}", self.verb, self.undoes);
+            let helps = format!(
+                "`flipper-profile -p NAME {} {}`; or have it done before the next start with --next-start, or now under \
+                 them with --live",
+                self.verb, self.undoes
+            );
+            return Some(in_use(&what, &helps, &self.not_live));
         }
         (number > 0).then(|| {
             let message = format!(

@@ -1,11 +1,12 @@
 //! Carrying out a restore: beside the profile and exchanged in, or live through the merged mount.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use profile_db::journal::{Journal, TransactionKind};
 use profile_db::model::{Time, TransactionNumber};
 use profile_sys::btrfs;
 
+use super::Refused;
 use super::plan::{Plan, Prepared};
 use crate::actor::Actor;
 use crate::error::Result;
@@ -35,8 +36,8 @@ pub struct Applied {
 ///
 /// # Errors
 ///
-/// A package manager started meanwhile, or an effect failed; then `recover` finishes or takes back what was
-/// begun.
+/// [`Refused::InUse`], a package manager started meanwhile, or an effect failed; then `recover` finishes or takes back
+/// what was begun.
 pub fn apply(
     pool: &Pool,
     journal: &Journal,
@@ -45,6 +46,15 @@ pub fn apply(
     now: Time,
     progress: &mut dyn Progress,
 ) -> Result<Applied> {
+    if let Some((needed, _)) = prepared.outlook.not_live.first() {
+        let absolute = |path: &Path| Path::new("/").join(path);
+        let refused = Refused::InUse {
+            path: absolute(&prepared.plan.path),
+            needed: absolute(needed),
+        };
+        prepared.cancel()?;
+        return Err(refused.into());
+    }
     let id = prepared.plan.profile.id;
     let row = new_row(&prepared.plan.profile, TransactionKind::Restore, actor, now);
     let number = reserve::with_reserve(pool, || Ok(journal.begin(&row)?))?;
@@ -102,15 +112,16 @@ fn beside(
     let (present_base, _) = profile::base_for(pool, &plan.profile)?;
     let view = View::read_only(pool, &snapshot, &base)?;
     let merged = View::writable(pool, &staged, &present_base)?;
-    let replayed = replay(
+    let mut replayed = replay(
         view.path(),
         merged.path(),
         &paths(&plan),
         &plan.times,
         progress,
     )?;
-    merged.close()?;
     view.close()?;
+    plan.remake.make(merged.path(), &mut replayed)?;
+    merged.close()?;
     let number = ending.transaction;
     ending.post = Some(row::keep_changed(
         pool,
@@ -138,13 +149,16 @@ fn live(
 ) -> Result<(Plan, Replayed)> {
     let Prepared {
         plan,
+        outlook,
         snapshot,
         standing,
         staging,
         _lock,
         ..
     } = prepared;
-    let task = Task::new(pool, &snapshot, &staging, &paths(&plan), &plan.times);
+    let mut task = Task::new(pool, &snapshot, &staging, &paths(&plan), &plan.times);
+    task.remake = plan.remake.clone();
+    task.services = outlook.services;
     let live = LiveReplay {
         profile: &plan.profile,
         standing: &standing,

@@ -19,7 +19,7 @@ use crate::pool::{Pool, PoolLock};
 use crate::staging::Staging;
 use crate::standing::{Standing, standing};
 use crate::state_paths::{self, DATA_MOUNT, StatePath};
-use crate::undo::{self, Method, row};
+use crate::undo::{self, Method, Outlook, Remake, look, row};
 use crate::view::View;
 use crate::{profile, recover};
 
@@ -59,6 +59,8 @@ pub struct Plan {
     pub restore: Vec<Change>,
     /// Paths whose modification time is set back.
     pub times: Vec<PathBuf>,
+    /// What is made anew by programs of the profile.
+    pub remake: Remake,
     /// What should be known.
     pub notes: Vec<String>,
 }
@@ -75,6 +77,8 @@ impl Plan {
 pub struct Prepared {
     /// What would be done.
     pub plan: Plan,
+    /// What it means for what runs in the profile.
+    pub outlook: Outlook,
     pub(super) snapshot: PathBuf,
     /// The base that the snapshot stands on.
     pub(super) base: PathBuf,
@@ -84,6 +88,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Has the plan carried out although something runs from what it replaces.
+    pub fn insist(&mut self) {
+        self.outlook.not_live.clear();
+    }
+
     /// Drops the plan without doing anything.
     ///
     /// # Errors
@@ -126,9 +135,21 @@ pub fn prepare(
         snapshot: &snapshot,
         base: &base,
     };
-    match plan(pool, profile, path, &wanted, &standing, &staging) {
-        Ok(plan) => Ok(Prepared {
+    let planned = plan(pool, profile, path, &wanted, &standing, &staging).and_then(|plan| {
+        let changed = (plan.restore.as_slice(), [].as_slice());
+        let outlook = look(
+            pool,
+            &plan.profile,
+            &standing,
+            changed,
+            &staging.part(row::NOW),
+        )?;
+        Ok((plan, outlook))
+    });
+    match planned {
+        Ok((plan, outlook)) => Ok(Prepared {
             plan,
+            outlook,
             snapshot,
             base,
             standing,
@@ -235,6 +256,7 @@ fn plan(
         profile,
         path,
         snapshot: wanted.name.clone(),
+        remake: Remake::of_paths(restore.iter().map(|change| change.path.as_path())),
         restore,
         notes,
     })

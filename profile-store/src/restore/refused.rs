@@ -48,6 +48,14 @@ pub enum Refused {
         /// What stands in the way.
         above: PathBuf,
     },
+    /// Programs run in the profile from what would be replaced.
+    #[error("{} cannot be restored while the profile is in use: running programs need {}", path.display(), needed.display())]
+    InUse {
+        /// The path.
+        path: PathBuf,
+        /// The first of the files.
+        needed: PathBuf,
+    },
 }
 
 impl Refused {
@@ -59,7 +67,8 @@ impl Refused {
             | Self::State { path, .. }
             | Self::PackageDatabase { path, .. }
             | Self::Missing { path, .. }
-            | Self::NoDirectory { path, .. } => Some(path),
+            | Self::NoDirectory { path, .. }
+            | Self::InUse { path, .. } => Some(path),
         }
     }
 
@@ -79,6 +88,7 @@ impl Refused {
             Self::NoDirectory { above, .. } => {
                 format!("restore {} first, or move it aside", above.display())
             }
+            Self::InUse { .. } => "leave the profile first, or replace it under them with --live".into(),
         })
     }
 }

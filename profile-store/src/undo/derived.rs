@@ -31,13 +31,17 @@ pub struct Remake {
 impl Remake {
     /// What joined paths and alternatives ask for.
     pub(super) fn of(joined: &[(PathBuf, Joined)], alternatives: Vec<String>) -> Self {
-        let is_cache = |(path, _): &(PathBuf, Joined)| {
-            let path = Path::new("/").join(path);
-            kind_of(path.as_os_str().as_bytes()) == Kind::Derived(Maker::Ldconfig)
-        };
         Self {
-            linker_cache: joined.iter().any(is_cache),
+            linker_cache: joined.iter().any(|(path, _)| is_linker_cache(path)),
             alternatives,
+        }
+    }
+
+    /// What paths ask for that change by themselves: a cache is never older than what it is made from.
+    pub(crate) fn of_paths<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
+        Self {
+            linker_cache: paths.into_iter().any(is_of_the_linker),
+            alternatives: Vec::new(),
         }
     }
 
@@ -52,7 +56,7 @@ impl Remake {
     /// # Errors
     ///
     /// It cannot be told whether a program is there.
-    pub(super) fn make(&self, merged: &Path, replayed: &mut Replayed) -> Result<()> {
+    pub(crate) fn make(&self, merged: &Path, replayed: &mut Replayed) -> Result<()> {
         if self.linker_cache && file::exists(&merged.join(LDCONFIG))? {
             if let Err(error) = inside(merged, LDCONFIG).run_ok() {
                 replayed.notes.push(format!(
@@ -78,9 +82,47 @@ impl Remake {
     }
 }
 
+/// Whether a path, relative to the root, is what ldconfig makes.
+fn is_linker_cache(path: &Path) -> bool {
+    let path = Path::new("/").join(path);
+    kind_of(path.as_os_str().as_bytes()) == Kind::Derived(Maker::Ldconfig)
+}
+
+/// Whether the linker's cache hangs on a path: a shared library, wherever it stands, or where to look for some.
+fn is_of_the_linker(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let is_library = name.ends_with(b".so") || name.windows(4).any(|part| part == b".so.");
+    let is_setting = path == Path::new("etc/ld.so.conf") || path.starts_with("etc/ld.so.conf.d");
+    is_linker_cache(path) || is_library || is_setting
+}
+
 /// A program of the profile, run in its tree.
 fn inside(merged: &Path, program: &str) -> Command {
     Command::new("chroot")
         .arg(merged)
         .arg(Path::new("/").join(program))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_hangs_on_libraries_and_on_where_they_are() {
+        for (path, hangs) in [
+            ("usr/lib/x86_64-linux-gnu/libssl.so.3", true),
+            ("usr/local/lib/libmine.so", true),
+            ("opt/x/libx.so.1.2", true),
+            ("etc/ld.so.conf", true),
+            ("etc/ld.so.conf.d/mine.conf", true),
+            ("etc/ld.so.cache", true),
+            ("usr/lib/x86_64-linux-gnu", false),
+            ("usr/share/doc/libssl3/copyright", false),
+            ("usr/lib/also.sorted", false),
+        ] {
+            let remake = Remake::of_paths([Path::new("etc/motd"), Path::new(path)]);
+            assert_eq!(remake.linker_cache, hangs, "{path}");
+            assert_eq!(remake.is_nothing(), !hangs, "{path}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What an undo in the mounted profile means for what runs there: what it must not replace under it, which services
+//! What a change of the mounted profile's files means for what runs there: what it must not replace under it, which services
 //! it concerns, what is in force from the next boot on only.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use conffile_diff::dpkg::info::parse_list;
+use profile_db::ProfileFile;
 use profile_sys::tree::Kind;
 
 use super::essential::{self, Booted, Essential};
 use super::join::Joined;
-use super::plan::{Method, Plan};
 use super::services::{self, Fate, Manager, Services};
 use crate::delta::Change;
 use crate::error::Result;
@@ -32,20 +32,27 @@ pub struct Outlook {
     pub notes: Vec<String>,
 }
 
-/// Looks at a plan that changes the mounted profile; `now` is a snapshot of it. Any other plan means nothing for
-/// what runs, since nothing does.
+/// Looks at what becomes of the files of a mounted profile, of which `now` is a snapshot. Where it is mounted nowhere,
+/// that means nothing for what runs, since nothing does.
 ///
 /// # Errors
 ///
-/// dpkg's lists cannot be read.
-pub(super) fn look(pool: &Pool, plan: &Plan, standing: &Standing, now: &Path) -> Result<Outlook> {
-    if plan.method != Method::Live {
+/// dpkg's lists or the processes cannot be read.
+pub(crate) fn look(
+    pool: &Pool,
+    profile: &ProfileFile,
+    standing: &Standing,
+    (restore, joined): (&[Change], &[(PathBuf, Joined)]),
+    now: &Path,
+) -> Result<Outlook> {
+    if matches!(standing, Standing::Free) {
         return Ok(Outlook::default());
     }
-    let changed = changed(&plan.restore, &plan.joined);
+    let (base, _) = profile::base_for(pool, profile)?;
+    let changed = changed(restore, joined);
     let mut outlook = Outlook::default();
     let manager = Manager::find(standing)?;
-    let parts = parts(pool, plan, &changed, now)?;
+    let parts = parts(pool, &changed, now, &base)?;
     outlook.not_live = parts
         .iter()
         .filter(|(_, part)| part.is_in_use(manager.is_some()))
@@ -54,8 +61,7 @@ pub(super) fn look(pool: &Pool, plan: &Plan, standing: &Standing, now: &Path) ->
     let Some(manager) = manager else {
         return Ok(outlook);
     };
-    let (base, _) = profile::base_for(pool, &plan.profile)?;
-    let returning = services::returning(&plan.restore, &Merged::new(now, &base))?;
+    let returning = services::returning(restore, &Merged::new(now, &base))?;
     let looked = manager
         .units()
         .and_then(|units| Ok((units, manager.wanted(&returning)?)));
@@ -104,9 +110,9 @@ fn changed(restore: &[Change], joined: &[(PathBuf, Joined)]) -> BTreeMap<PathBuf
 /// Which of the changed paths are parts of what counts, by their names and by dpkg's lists of now.
 fn parts(
     pool: &Pool,
-    plan: &Plan,
     changed: &BTreeMap<PathBuf, Fate>,
     now: &Path,
+    base: &Path,
 ) -> Result<BTreeMap<PathBuf, Essential>> {
     let run_from: Vec<&PathBuf> = changed
         .keys()
@@ -115,8 +121,7 @@ fn parts(
     if run_from.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let (base, _) = profile::base_for(pool, &plan.profile)?;
-    let view = View::read_only(pool, now, &base)?;
+    let view = View::read_only(pool, now, base)?;
     let owned = owned(view.path())?;
     view.close()?;
     let part = |path: &PathBuf| {

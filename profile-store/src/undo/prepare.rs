@@ -178,7 +178,8 @@ pub fn prepare(
             if verb == Verb::Undo {
                 plan.older = hold::look(pool, &plan, &source, &planning.staging, &planning.now())?;
             }
-            let outlook = outlook::look(pool, &plan, &standing, &planning.now())?;
+            let changed = (plan.restore.as_slice(), plan.joined.as_slice());
+            let outlook = outlook::look(pool, profile, &standing, changed, &planning.now())?;
             Ok((plan, source, outlook))
         });
     match planned {

@@ -266,3 +266,45 @@ def test_a_staged_restore_that_is_killed_is_finished_or_taken_back(t):
             f.write("mine\n")
     number = pool.ok("--yes", "reset", "dev")["transaction"]
     crash.at_every_effect(t, pool, ("-p", "dev", "restore", "/etc", "--from", str(number)), 12)
+
+
+def _inside(session_, words):
+    """The answer of a command inside, behind what it says of its progress."""
+    return json.loads(session_.say(f"flipper-profile --json --yes {words}").strip().splitlines()[-1])
+
+
+def test_a_library_that_comes_back_is_found_by_the_linker(t):
+    """Its cache is made anew in the same step, beside the profile and live; an undo takes both back."""
+    pool = t.pool("mini")
+    library = "/usr/local/lib/libz.so.1"
+    cached = f"ldconfig -p | grep -c {library} || true"
+    pool.shell("dev", f"cp $(ldconfig -p | sed -n 's/.*libz.so.1 .*=> //p' | head -n 1) {library}; ldconfig")
+    expect.status(pool.install("fpt-links"), 0)
+    number = pool.newest()["number"]
+    pool.shell("dev", f"rm {library}; ldconfig")
+    without = pool.reading()
+    expect.equal(_restore(pool, library, number)["mode"], "staged")
+    expect.equal(pool.shell("dev", cached).text, "1\n", "beside the profile")
+    roundtrip.undo_outside(pool)
+    roundtrip.equal(pool, without, "after the undo")
+    with session.inside(pool) as inside:
+        answer = _inside(inside, f"restore {library} --from {number}")
+        expect.equal(answer["result"]["mode"], "live")
+        expect.equal(inside.say(cached), "1\n", "live")
+
+
+def test_what_programs_run_from_is_not_replaced_under_them(t):
+    pool = t.pool("mini")
+    loader = "/usr/lib/fpt/ld-linux-fpt.so.2"
+    pool.shell("dev", f"mkdir /usr/lib/fpt; echo old > {loader}")
+    expect.status(pool.install("fpt-links"), 0)
+    number = pool.newest()["number"]
+    pool.shell("dev", f"echo new > {loader}")
+    with session.inside(pool) as inside:
+        answer = _inside(inside, f"restore {loader} --from {number}")
+        expect.equal((answer["error"]["code"], answer["error"]["situation"]), (3, "not-live"))
+        expect.equal([item["path"] for item in answer["result"]["not_live"]], [loader])
+        expect.equal(inside.say(f"cat {loader}"), "new\n")
+        answer = _inside(inside, f"restore {loader} --from {number} --live")
+        expect.equal(answer["ok"], True)
+        expect.equal(inside.say(f"cat {loader}"), "old\n")

@@ -157,6 +157,31 @@ def test_what_runs_is_not_replaced_under_it_unless_asked_for(t):
             expect.contains(" ".join(_undo(pool, "--live").result["notes"]), part)
 
 
+def test_a_restored_file_restarts_its_service_and_one_that_comes_back_starts(t):
+    pool = t.pool("real")
+    first, second = _service(pool, "1", unit="Wants=basic.target"), _service(pool, "2")
+    expect.status(pool.install("systemd"), 0)
+    with systemd.machine(pool) as machine:
+        machine.ok("dpkg", "-i", first)
+        machine.ok("systemctl", "add-wants", "multi-user.target", "fpt-service.service")
+        machine.ok("dpkg", "-i", second)
+        pid, version = _running(machine)
+        expect.equal(version, "2")
+        restore = ("--yes", "-p", "dev", "restore", PROGRAM, "--from", str(pool.newest()["number"]))
+        checked = pool.ok(*restore, "--check")["services"]
+        expect.equal(checked, {"stopped": [], "restarted": ["fpt-service.service"], "started": [], "by_hand": []})
+        expect.equal(pool.ok(*restore, "--check", "--no-restart")["services"]["by_hand"], ["fpt-service.service"])
+        expect.equal(machine.main_pid("fpt-service"), pid, "the process after --check")
+        result = pool.ok(*restore)
+        expect.equal((result["mode"], result["services"]), ("live", checked))
+        new_pid, version = _running(machine)
+        expect.equal((version, new_pid != pid), ("1", True), "version and process after the restore")
+        machine.shell(f"systemctl stop fpt-service; rm {UNIT}; systemctl daemon-reload")
+        result = pool.ok("--yes", "-p", "dev", "restore", UNIT, "--from", str(pool.newest()["number"]))
+        expect.equal(result["services"]["started"], ["fpt-service.service"])
+        _running(machine)
+
+
 def _data(machine, directory):
     """One sum over the name, owner and content of every file below a directory."""
     return machine.shell(f"cd {directory} && {{ find . -type f -printf '%p %U %s\\n'; find . -type f -exec cksum {{}} +; }} | "
@@ -183,9 +208,12 @@ def test_postgresql_with_a_table_written_in_between(t):
         expect.status(machine.run("test", "-e", "/usr/lib/postgresql/17/bin/postgres"), 1)
         expect.status(machine.run("test", "-e", "/var/lib/postgresql/17/main/PG_VERSION"), 0)
         data = _data(machine, "/var/lib/postgresql")
-        pool.ok("--yes", "-p", "dev", "redo")
+        # Not started, so that nothing writes there.
+        result = pool.ok("--yes", "-p", "dev", "redo", "--no-restart")
+        expect.contains(result["services"]["by_hand"], "postgresql.service")
         expect.equal(_data(machine, "/var/lib/postgresql"), data, "the data after the redo")
-        expect.equal(machine.is_active("postgresql@17-main"), "active", "after the redo")
+        machine.ok("systemctl", "start", "postgresql")
+        expect.equal(machine.is_active("postgresql@17-main"), "active")
         expect.equal(machine.shell(sql.format("select answer from kept")).strip(), "42")
 
 
