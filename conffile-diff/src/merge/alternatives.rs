@@ -79,8 +79,12 @@ pub fn merge(sides: Sides<'_>) -> Result<Merged, Error> {
             .slaves
             .extend(link.filter(|_| !lost).map(|link| (name, link)));
     }
-    // And the file of a name with its last choice.
-    let content = (!merged.choices.is_empty()).then(|| merged.write());
+    // And the file of a name with its last choice, when nothing about it is left to decide.
+    let content = match merged.choices.is_empty() {
+        false => Some(merged.write()),
+        true if conflicts.is_empty() => None,
+        true => sides.mine.map(<[u8]>::to_vec),
+    };
     Ok(Merged { content, conflicts })
 }
 
