@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lib import command, expect, history, session
 from lib.process import run_ok
-from oracle import layers, records
+from oracle import decided, layers, records
 from oracle import undo as oracle
 
 # How the product says that a dependency stands in the way.
@@ -176,26 +176,58 @@ def undo_each(played, live=False):
 
 
 def undo_one(played, made, pool, live=False, exact=False):
-    """Undoes one transaction in this pool, judges it, redoes it and judges that; "refused" or "undone"."""
+    """Undoes one transaction in this pool, judges it, redoes it and judges that; "refused" or "undone".
+
+    What is refused is undone as well, on copies: once as it stands now, once as it was.
+    """
     case = played.case(made, exact)
     where = f"undo {made.number} ({made.script}), {'live' if live else 'outside'}{', exactly' if exact else ''}"
     flags = ["--exact"] if exact else []
-    with session.inside(pool, played.profile) if live else contextlib.nullcontext() as inside:
+    with _inside(played, pool, live) as inside:
         answer = _undo(pool, played.profile, inside, made.number, *flags)
         expect.that(answer.status in (0, 3), f"{where}: {answer}")
-        if answer.status == 3:
-            _check_refusal(played, made, case, answer, pool)
-            return "refused"
-        expect.that(not case.refused(), f"{where}: undone, by the oracle {case.conflicts} {case.unmet}\n{answer}")
-        found = case.judge(played.reading(pool))
-        expect.that(not found, f"{where}: {_some(found)}")
-        if not case.half_done():
-            _check_clean(played, pool, inside, where)
-        again = _undo(pool, played.profile, inside, answer.result["transaction"])
-        expect.that(again.status == 0, f"{where}, then redone: {again}")
-        found = oracle.same(played.now, played.reading(pool), played.content)
-        expect.that(not found, f"{where}, then redone: {_some(found)}")
-    return "undone"
+        if answer.status == 0:
+            expect.that(not case.refused(), f"{where}: undone, by the oracle {case.conflicts} {case.unmet}\n{answer}")
+            _check_undone(played, pool, inside, case, case, answer, where)
+            return "undone"
+        _check_refusal(played, made, case, answer, pool)
+    for flag in ("--keep-mine", "--take-old"):
+        copy = pool.copy(f"decided{flag}.img")
+        _undo_decided(played, made, copy, live, case, [*flags, flag], f"{where}, {flag}")
+        os.unlink(copy.image)
+    return "refused"
+
+
+def _undo_decided(played, made, pool, live, case, flags, where):
+    judge = decided.Decided(case, "--keep-mine" in flags)
+    with _inside(played, pool, live) as inside:
+        answer = _undo(pool, played.profile, inside, made.number, *flags)
+        if answer.status == 0:
+            _check_undone(played, pool, inside, case, judge, answer, where)
+            return
+        # A package that would miss something cannot be had as it was: that is --cascade.
+        expect.that(answer.status == 3 and "--take-old" in flags, f"{where}: {answer}")
+        reasons = [row["reason"] for rows in _conflicts(answer).values() for row in rows]
+        expect.that(reasons and all(WOULD_NOT_HOLD in reason for reason in reasons), f"{where}: {answer}")
+        differences = oracle.tree_same(played.now, played.reading(pool))
+        expect.that(not differences, f"{where}: refused, and changed {_some(differences)}")
+
+
+def _check_undone(played, pool, inside, case, judge, answer, where):
+    """The tree is what the judge says, the programs find nothing wrong, and a redo makes it what it was."""
+    found = judge.judge(played.reading(pool))
+    expect.that(not found, f"{where}: {_some(found)}")
+    if not case.half_done():
+        _check_clean(played, pool, inside, where)
+    again = _undo(pool, played.profile, inside, answer.result["transaction"])
+    expect.that(again.status == 0, f"{where}, then redone: {again}")
+    found = oracle.same(played.now, played.reading(pool), played.content)
+    expect.that(not found, f"{where}, then redone: {_some(found)}")
+
+
+def _inside(played, pool, live):
+    """Somebody who stays inside, or nobody."""
+    return session.inside(pool, played.profile) if live else contextlib.nullcontext()
 
 
 def _undo(pool, profile, inside, number, *flags):

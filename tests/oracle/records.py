@@ -165,6 +165,11 @@ def _parser(path):
     return None, None
 
 
+def within(path):
+    """How one record of a file is merged where both changed it, or nothing."""
+    return _parser(path)[1]
+
+
 def _child(path, directory):
     return os.path.dirname(path) == directory
 

@@ -142,16 +142,23 @@ class Case:
         """Every way in which the tree after the undo is not what it may be."""
         found = []
         for path in sorted(self.now.entries.keys() | self.before.entries.keys() | result.entries.keys()):
-            got = result.entries.get(path)
-            if _is_derived(path):
-                continue
-            if path in self.links:
-                found += self._judge_link(path, got)
-            elif path in self.joined:
-                found += self._judge_joined(path, got)
-            else:
-                found += [Difference(path, aspect, one, two) for aspect, one, two in self._judge_entry(path, got)]
+            found += self.judge_path(path, result.entries.get(path))
         return found + list(self._judge_links(result))
+
+    def judge_path(self, path, got):
+        """The same of one path, without its hard links."""
+        if _is_derived(path):
+            return []
+        if path in self.links:
+            return self._judge_link(path, got)
+        if path in self.joined:
+            return self._judge_joined(path, got)
+        return [Difference(path, aspect, one, two) for aspect, one, two in self._judge_entry(path, got)]
+
+    @staticmethod
+    def is_made_anew(path):
+        """Whether nothing is asked about it: a cache, or a tool's own copy."""
+        return _is_derived(path) or _is_copy(path)
 
     def _judge_link(self, path, got):
         wanted = self.links[path]

@@ -86,7 +86,7 @@ def _beside(t, cut):
     points = crash.effects(traced, *cut.args)
     os.unlink(traced.image)
     sides = []
-    for point in t.sample(points, 4):
+    for point in t.sample(points, 3):
         copy = cut.pool.copy("crash.img")
         crash.at(copy, cut.args, point)
         sides.append(cut.recovered(copy, f"killed at effect {point}"))
@@ -100,7 +100,7 @@ def _live(t, cut):
         points = crash.effects_inside(inside, cut.words)
     os.unlink(traced.image)
     sides = []
-    for point in t.sample(points, 4):
+    for point in t.sample(points, 3):
         copy = cut.pool.copy("crash.img")
         with session.inside(copy) as inside:
             crash.at_inside(inside, cut.words, point)

@@ -1,41 +1,13 @@
 """The judge of an undo accepts what may be, and sees one planted fault of each kind; and knows what is a conflict."""
 
 import dataclasses
-import hashlib
-import os
 
-from lib import expect
+from lib import expect, trees
 from oracle import undo
-from oracle.tree import Entry, Reading
 
-CONTENTS = {}
 STATUS = b"/var/lib/dpkg/status"
 TEXT = b"".join(b"line %d\n" % n for n in range(1, 21))
 OPAQUE_BYTES = b"\0\1\2"
-
-
-DIRECTORY = Entry("directory", 0o755, (0, 0), 1, b"", b"", (0, 0), ())
-# In every tree: only what is asked about differs.
-PARENTS = {b"/only", b"/back", b"/meanwhile", b"/var/lib/dpkg", b"/etc/alternatives", b"/usr/bin"}
-
-
-def _file(content, mode=0o644, mtime=1, owner=(0, 0)):
-    digest = hashlib.blake2b(content, digest_size=16).digest()
-    CONTENTS[digest] = content
-    return Entry("file", mode, owner, mtime, digest, b"", (0, 0), ())
-
-
-def _tree(files, links=()):
-    entries = {b"/": DIRECTORY}
-    for path in PARENTS | {os.path.dirname(path) for path in files}:
-        while path not in entries:
-            entries[path], path = DIRECTORY, os.path.dirname(path)
-    entries.update({path: entry if isinstance(entry, Entry) else _file(entry) for path, entry in files.items()})
-    return Reading(entries, {frozenset(group) for group in links})
-
-
-def _package(name, version, status=b"install ok installed", more=b""):
-    return b"Package: %s\nStatus: %s\nArchitecture: all\nVersion: %s\n%s\n" % (name, status, version, more)
 
 
 def _marks(*names):
@@ -52,14 +24,10 @@ def _alternative(mode, *choices, name=b"tool"):
     return b"%s\n/usr/bin/%s\n%s.page\n/usr/share/%s.page\n\n%s\n" % (mode, name, name, name, tail)
 
 
-def _link(target):
-    return Entry("symlink", 0o777, (0, 0), 1, b"", target, (0, 0), ())
-
-
 def _linked(name, *choices):
     """The links of a name on the four sides, by the choice in force on each."""
-    user = _link(b"/etc/alternatives/" + name)
-    return {b"/etc/alternatives/" + name: tuple(c and _link(b"/lib/" + c) for c in choices),
+    user = trees.link(b"/etc/alternatives/" + name)
+    return {b"/etc/alternatives/" + name: tuple(c and trees.link(b"/lib/" + c) for c in choices),
             b"/usr/bin/" + name: tuple(c and user for c in choices)}
 
 
@@ -73,10 +41,10 @@ def _edited(**lines):
 # For each file: before the transaction, after it, now (somebody went on), and after the undo.
 JOINED = {
     STATUS: (
-        _package(b"up", b"1") + _package(b"held", b"1"),
-        _package(b"up", b"2") + _package(b"held", b"2") + _package(b"new", b"1"),
-        _package(b"later", b"1") + _package(b"up", b"2") + _package(b"held", b"2", b"hold ok installed") + _package(b"new", b"1"),
-        _package(b"later", b"1") + _package(b"up", b"1") + _package(b"held", b"1", b"hold ok installed")),
+        trees.package(b"up", b"1") + trees.package(b"held", b"1"),
+        trees.package(b"up", b"2") + trees.package(b"held", b"2") + trees.package(b"new", b"1"),
+        trees.package(b"later", b"1") + trees.package(b"up", b"2") + trees.package(b"held", b"2", b"hold ok installed") + trees.package(b"new", b"1"),
+        trees.package(b"later", b"1") + trees.package(b"up", b"1") + trees.package(b"held", b"1", b"hold ok installed")),
     b"/var/lib/apt/extended_states": (_marks(b"x"), _marks(b"x", b"y"), _marks(b"y", b"z"), _marks(b"z")),
     b"/etc/passwd": (
         b"root:x:0:0:::/bin/sh\n", b"root:x:0:0:::/bin/sh\nnew:x:9:9:::/bin/no\n",
@@ -125,13 +93,12 @@ LINKED = [(b"/one", b"/two")]
 def _world(files):
     """The four trees."""
     sides = [{path: four[n] for path, four in files.items() if four[n] is not None} for n in range(4)]
-    return [_tree(side, LINKED if b"/one" in files else ()) for side in sides]
+    return [trees.tree(side, LINKED if b"/one" in files else ()) for side in sides]
 
 
 def _case(files):
     before, after, now, result = _world(files)
-    content = lambda entry: CONTENTS.get(entry.content)
-    return undo.Case(before, after, now, content, (b"/meanwhile/",)), result
+    return undo.Case(before, after, now, trees.content, (b"/meanwhile/",)), result
 
 
 def _seen(files, path, entry, links=None):
@@ -151,21 +118,21 @@ def test_it_accepts_what_may_be(t):
     expect.equal(case.conflicts, {})
     expect.equal(case.unmet, set())
     expect.nothing(case.judge(result), "faults of a right undo")
-    expect.nothing(undo.same(case.now, case.now, CONTENTS.get), "differences of a tree from itself")
+    expect.nothing(undo.same(case.now, case.now, trees.content), "differences of a tree from itself")
 
 
 def test_it_sees_every_file_of_records_that_is_as_before_or_as_now(t):
     """Whichever side alone is taken, or nothing at all, is wrong."""
     for path, (before, after, now, right) in JOINED.items():
         for wrong in {before, after, now} - {right, None}:
-            expect.equal(_seen(ALONE | JOINED | LINKS, path, _file(wrong)), {path}, f"{path}: {wrong}")
+            expect.equal(_seen(ALONE | JOINED | LINKS, path, trees.file(wrong)), {path}, f"{path}: {wrong}")
         if right:
             expect.equal(_seen(ALONE | JOINED | LINKS, path, None), {path}, f"{path} gone")
 
 
 def test_it_sees_a_link_of_an_alternative_that_is_not_of_the_record(t):
     for path, (*_, right) in LINKS.items():
-        for wrong in (None, _link(b"/lib/z"), _link(b"/lib/nobody"), _file(b"x")):
+        for wrong in (None, trees.link(b"/lib/z"), trees.link(b"/lib/nobody"), trees.file(b"x")):
             if wrong != right:
                 expect.equal(_seen(ALONE | JOINED | LINKS, path, wrong), {path}, f"{path}: {wrong}")
 
@@ -177,10 +144,10 @@ def test_it_sees_each_record_that_is_missing_or_too_many(t):
         right, size = JOINED[path][3].splitlines(keepends=True), sizes.get(path, 1)
         for at in range(0, len(right), size):
             missing = b"".join(right[:at] + right[at + size:])
-            expect.equal(_seen(ALONE | JOINED | LINKS, path, _file(missing)), {path}, f"{path} without {right[at]}")
+            expect.equal(_seen(ALONE | JOINED | LINKS, path, trees.file(missing)), {path}, f"{path} without {right[at]}")
         more = b"".join(right).replace(b"/", b"/extra/") if path.startswith(b"/var") else b"extra:x:77:77:\n"
-        expect.equal(_seen(ALONE | JOINED | LINKS, path, _file(b"".join(right) + more)), {path}, f"{path} with {more}")
-        expect.equal(_seen(ALONE | JOINED | LINKS, path, _file(b"no record")), {path}, f"{path} of no form")
+        expect.equal(_seen(ALONE | JOINED | LINKS, path, trees.file(b"".join(right) + more)), {path}, f"{path} with {more}")
+        expect.equal(_seen(ALONE | JOINED | LINKS, path, trees.file(b"no record")), {path}, f"{path} of no form")
 
 
 def test_it_sees_each_aspect_of_a_path_that_nobody_should_touch(t):
@@ -195,15 +162,15 @@ def test_it_sees_each_aspect_of_a_path_that_nobody_should_touch(t):
 
 
 def test_it_sees_the_time_of_a_directory_in_which_nothing_changed(t):
-    expect.equal(_seen(ALONE, b"/meanwhile", dataclasses.replace(DIRECTORY, mtime=99)), {b"/meanwhile"})
-    expect.equal(_seen(ALONE, b"/only", dataclasses.replace(DIRECTORY, mtime=99)), set())
+    expect.equal(_seen(ALONE, b"/meanwhile", dataclasses.replace(trees.DIRECTORY, mtime=99)), {b"/meanwhile"})
+    expect.equal(_seen(ALONE, b"/only", dataclasses.replace(trees.DIRECTORY, mtime=99)), set())
 
 
 def test_it_sees_what_is_left_and_what_is_invented(t):
-    expect.equal(_seen(ALONE, b"/only/installed", _file(b"x")), {b"/only/installed"})
-    expect.equal(_seen(ALONE, b"/nobody", _file(b"x")), {b"/nobody"})
-    expect.equal(_seen(ALONE, b"/meanwhile/file", _file(b"1")), {b"/meanwhile/file"})
-    expect.equal(_seen(ALONE, b"/back/again", _file(b"2")), {b"/back/again"})
+    expect.equal(_seen(ALONE, b"/only/installed", trees.file(b"x")), {b"/only/installed"})
+    expect.equal(_seen(ALONE, b"/nobody", trees.file(b"x")), {b"/nobody"})
+    expect.equal(_seen(ALONE, b"/meanwhile/file", trees.file(b"1")), {b"/meanwhile/file"})
+    expect.equal(_seen(ALONE, b"/back/again", trees.file(b"2")), {b"/back/again"})
 
 
 def test_it_sees_a_hard_link_that_was_broken_or_made(t):
@@ -220,7 +187,7 @@ def _conflicts(path, before, after, now):
 
 
 def test_it_knows_what_is_a_conflict(t):
-    upgraded = [_package(b"p", version) for version in (b"1", b"2", b"3")]
+    upgraded = [trees.package(b"p", version) for version in (b"1", b"2", b"3")]
     clash = (b"a:x:7:7:::/s\n", b"", b"b:x:7:7:::/s\n")
     for path, *sides in (
             (STATUS, *upgraded), (b"/etc/passwd", *clash), (b"/etc/text", TEXT, _edited(_3=b"a"), _edited(_3=b"b")),
@@ -231,12 +198,12 @@ def test_it_knows_what_is_a_conflict(t):
             (b"/var/cache/debconf/config.dat", *(_question(b"q", v, b"o") for v in (b"1", b"2", b"3"))),
             (b"/etc/subuid", b"a:5:5\n", b"", b"b:5:5\n"), (b"/gone", b"1", b"2", None), (b"/changed", b"1", None, b"3")):
         expect.equal(_conflicts(path, *sides), ({path}, set()), f"conflicts of {path}")
-    modes = (_file(b"x", 0o600), _file(b"x", 0o640), _file(b"x", 0o644))
+    modes = (trees.file(b"x", 0o600), trees.file(b"x", 0o640), trees.file(b"x", 0o644))
     expect.equal(_conflicts(b"/modes", *modes), ({b"/modes"}, set()))
 
 
 def test_it_knows_where_there_is_no_place(t):
-    directory, link = DIRECTORY, _link(b"x")
+    directory, link = trees.DIRECTORY, trees.link(b"x")
     files = {b"/d": (directory, directory, link, link), b"/d/file": (b"1", None, None, None)}
     expect.equal(_case(files)[0].conflicts, {b"/d/file": "its directory is gone"})
     files = {b"/d": (b"1", directory, directory, directory), b"/d/mine": (None, None, b"1", b"1")}
@@ -246,22 +213,21 @@ def test_it_knows_where_there_is_no_place(t):
 
 
 def test_it_knows_what_a_later_package_would_miss(t):
-    library, needs = _package(b"lib", b"2"), _package(b"app", b"1", more=b"Depends: lib (>= 2)\n")
-    other = _package(b"other", b"1")
+    library, needs = trees.package(b"lib", b"2"), trees.package(b"app", b"1", more=b"Depends: lib (>= 2)\n")
+    other = trees.package(b"other", b"1")
     expect.equal(_conflicts(STATUS, other, other + library, other + library + needs), (set(), {b"app"}))
-    expect.equal(_conflicts(STATUS, _package(b"lib", b"1"), library, library + needs), (set(), {b"app"}))
-    rival = _package(b"rival", b"1", more=b"Conflicts: lib\n")
+    expect.equal(_conflicts(STATUS, trees.package(b"lib", b"1"), library, library + needs), (set(), {b"app"}))
+    rival = trees.package(b"rival", b"1", more=b"Conflicts: lib\n")
     expect.equal(_conflicts(STATUS, library + other, other, other + rival), (set(), {b"rival"}))
-    provided = _package(b"new", b"1", more=b"Provides: lib (= 2)\n")
+    provided = trees.package(b"new", b"1", more=b"Provides: lib (= 2)\n")
     expect.equal(_conflicts(STATUS, other, other + library, other + library + provided + needs), (set(), set()))
 
 
 def test_a_redo_may_order_records_otherwise_and_nothing_else(t):
-    one = _tree({STATUS: _package(b"a", b"1") + _package(b"b", b"1"), b"/f": b"1"})
-    two = _tree({STATUS: _package(b"b", b"1") + _package(b"a", b"1"), b"/f": b"1"})
-    content = lambda entry: CONTENTS.get(entry.content)
-    expect.nothing(undo.same(one, two, content), "differences")
-    two.entries[b"/f"] = _file(b"2")
-    expect.equal([d.path for d in undo.same(one, two, content)], [b"/f"])
-    two = _tree({STATUS: _package(b"b", b"1"), b"/f": b"1"})
-    expect.equal([d.path for d in undo.same(one, two, content)], [STATUS])
+    one = trees.tree({STATUS: trees.package(b"a", b"1") + trees.package(b"b", b"1"), b"/f": b"1"})
+    two = trees.tree({STATUS: trees.package(b"b", b"1") + trees.package(b"a", b"1"), b"/f": b"1"})
+    expect.nothing(undo.same(one, two, trees.content), "differences")
+    two.entries[b"/f"] = trees.file(b"2")
+    expect.equal([d.path for d in undo.same(one, two, trees.content)], [b"/f"])
+    two = trees.tree({STATUS: trees.package(b"b", b"1"), b"/f": b"1"})
+    expect.equal([d.path for d in undo.same(one, two, trees.content)], [STATUS])
