@@ -1,5 +1,7 @@
 """A live undo in a profile that systemd runs: services whose packages go, change or stay."""
 
+import contextlib
+
 from lib import expect, handmade, roundtrip, systemd
 
 UNIT = "/usr/lib/systemd/system/fpt-service.service"
@@ -18,6 +20,24 @@ def _service(pool, version, unit=""):
     return handmade.build(pool, "fpt-service", version, files, {"postinst": START})
 
 
+@contextlib.contextmanager
+def _system(pool):
+    """The profile with systemd as its first process."""
+    expect.status(pool.install("systemd"), 0)
+    with systemd.machine(pool) as machine:
+        yield machine
+
+
+@contextlib.contextmanager
+def _upgraded(pool):
+    """The same with our service, upgraded from its first version to its second."""
+    first, second = _service(pool, "1"), _service(pool, "2")
+    with _system(pool) as machine:
+        machine.ok("dpkg", "-i", first)
+        machine.ok("dpkg", "-i", second)
+        yield machine
+
+
 def _undo(pool, *flags, status=0, env=None):
     return expect.status(pool.fp("--yes", "-p", "dev", "undo", *flags, env=env), status)
 
@@ -30,8 +50,7 @@ def _running(machine):
 def test_nginx_used_in_between(t):
     """The service that goes is stopped before its files go, and no process of it is left; a redo brings it back running."""
     pool = t.pool("real")
-    expect.status(pool.install("systemd"), 0)
-    with systemd.machine(pool) as machine:
+    with _system(pool) as machine:
         before = pool.reading()
         machine.ok("apt-get", "-q", "-y", "install", "nginx")
         expect.equal(machine.is_active("nginx"), "active")
@@ -58,8 +77,7 @@ def test_what_comes_back_runs_when_something_that_runs_wants_it(t):
     files = {f"/usr/lib/systemd/system/fpt-{name}.service": (unit.format(target), 0o644)
              for name, target in (("on", "multi-user.target"), ("off", "multi-user.target"), ("rescue", "rescue.target"))}
     package = handmade.build(pool, "fpt-units", "1", files)
-    expect.status(pool.install("systemd"), 0)
-    with systemd.machine(pool) as machine:
+    with _system(pool) as machine:
         machine.ok("dpkg", "-i", package)
         machine.ok("systemctl", "enable", "--now", "fpt-on")
         machine.ok("systemctl", "enable", "fpt-rescue")
@@ -80,11 +98,7 @@ def test_what_comes_back_runs_when_something_that_runs_wants_it(t):
 
 def test_an_upgrade_undone_restarts_the_service_once_or_only_lists_it(t):
     pool = t.pool("real")
-    first, second = _service(pool, "1"), _service(pool, "2")
-    expect.status(pool.install("systemd"), 0)
-    with systemd.machine(pool) as machine:
-        machine.ok("dpkg", "-i", first)
-        machine.ok("dpkg", "-i", second)
+    with _upgraded(pool) as machine:
         pid, version = _running(machine)
         expect.equal(version, "2")
         result = _undo(pool).result
@@ -101,8 +115,7 @@ def test_an_upgrade_undone_restarts_the_service_once_or_only_lists_it(t):
 def test_a_service_that_does_not_stop_keeps_everything_as_it_is(t):
     pool = t.pool("real")
     package = _service(pool, "1", unit="RefuseManualStop=yes")
-    expect.status(pool.install("systemd"), 0)
-    with systemd.machine(pool) as machine:
+    with _system(pool) as machine:
         machine.run("dpkg", "-i", package)
         machine.systemctl("start", "fpt-service")
         state, rows, before = _running(machine), pool.history(), pool.reading()
@@ -117,11 +130,7 @@ def test_a_service_that_does_not_stop_keeps_everything_as_it_is(t):
 def test_an_undo_that_was_cut_restarts_its_services_in_recover(t):
     """Killed when the last file is in place and systemd has not heard of it."""
     pool = t.pool("real")
-    first, second = _service(pool, "1"), _service(pool, "2")
-    expect.status(pool.install("systemd"), 0)
-    with systemd.machine(pool) as machine:
-        machine.ok("dpkg", "-i", first)
-        machine.ok("dpkg", "-i", second)
+    with _upgraded(pool) as machine:
         pid, _ = _running(machine)
         trace = t.path("trace")
         _undo(pool, env={"FLIPPER_FAULT_TRACE": trace})
@@ -144,8 +153,7 @@ def test_what_runs_is_not_replaced_under_it_unless_asked_for(t):
     pool = t.pool("real")
     loader = handmade.build(pool, "fpt-loader", "1", {"/usr/lib/fpt/ld-linux-fpt.so.2": ("x", 0o755)})
     library = handmade.build(pool, "fpt-library", "1", {"/usr/lib/fpt/libsystemd-shared-1.so": ("x", 0o644)})
-    expect.status(pool.install("systemd"), 0)
-    with systemd.machine(pool) as machine:
+    with _system(pool) as machine:
         for package, part in ((loader, "the C library"), (library, "systemd")):
             machine.ok("dpkg", "-i", package)
             before = pool.reading()
@@ -160,8 +168,7 @@ def test_what_runs_is_not_replaced_under_it_unless_asked_for(t):
 def test_a_restored_file_restarts_its_service_and_one_that_comes_back_starts(t):
     pool = t.pool("real")
     first, second = _service(pool, "1", unit="Wants=basic.target"), _service(pool, "2")
-    expect.status(pool.install("systemd"), 0)
-    with systemd.machine(pool) as machine:
+    with _system(pool) as machine:
         machine.ok("dpkg", "-i", first)
         machine.ok("systemctl", "add-wants", "multi-user.target", "fpt-service.service")
         machine.ok("dpkg", "-i", second)
@@ -220,8 +227,7 @@ def test_postgresql_with_a_table_written_in_between(t):
 def test_docker_with_storage_written_in_between(t):
     """Its storage is below a state path: it stays, and is told of."""
     pool = t.pool("real")
-    expect.status(pool.install("systemd"), 0)
-    with systemd.machine(pool) as machine:
+    with _system(pool) as machine:
         machine.ok("apt-get", "-q", "-y", "install", "docker.io")
         expect.equal(machine.is_active("containerd"), "active")
         machine.shell("mkdir -p /var/lib/docker/volumes/mine && echo kept > /var/lib/docker/volumes/mine/file")
