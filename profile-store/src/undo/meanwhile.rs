@@ -11,7 +11,7 @@ use profile_sys::btrfs;
 use profile_sys::tree::{Kind, Root};
 
 use crate::delta::touched::in_upper;
-use crate::delta::{ChangeKind, differs, touched_between};
+use crate::delta::{ChangeKind, Touched, differs, touched_between};
 use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::staging::Staging;
@@ -37,13 +37,34 @@ pub(super) fn changed(
         .and_then(|()| touched_between(since, &present));
     staging.discard()?;
     let touched = touched?;
-    let touched: HashSet<&Path> = touched
-        .paths
-        .keys()
-        .filter_map(|path| in_upper(path))
-        .collect();
-    let changed = paths.iter().filter(|path| touched.contains(path.as_path()));
+    let changed = Touches::of(&touched);
+    let changed = paths.iter().filter(|path| changed.has(path));
     Ok(changed.cloned().collect())
+}
+
+/// The paths of the merged tree that a comparison of two uppers tells of.
+struct Touches<'a> {
+    paths: HashSet<&'a Path>,
+    /// Both ends of every rename: what is below has another path too, and is not told one by one.
+    renamed: HashSet<&'a Path>,
+}
+
+impl<'a> Touches<'a> {
+    fn of(touched: &'a Touched) -> Self {
+        let ends = touched.renamed.iter().flat_map(|one| [&one.from, &one.to]);
+        Self {
+            paths: touched
+                .paths
+                .keys()
+                .filter_map(|path| in_upper(path))
+                .collect(),
+            renamed: ends.filter_map(|path| in_upper(path)).collect(),
+        }
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        self.paths.contains(path) || path.ancestors().any(|one| self.renamed.contains(one))
+    }
 }
 
 /// Those of the `changed` paths of a replay that was interrupted which it did not change itself.
@@ -78,4 +99,34 @@ pub(super) fn of_others(
         }
     }
     Ok(others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delta::touched::{Renamed, Touch};
+
+    #[test]
+    fn what_is_below_a_renamed_directory_has_changed() {
+        let path = |name: &str| format!("upper/{name}").into_bytes();
+        let mut touched = Touched::default();
+        touched.paths.insert(path("etc/x"), Touch::default());
+        touched.renamed.push(Renamed {
+            from: path("opt/a"),
+            to: path("opt/b"),
+            directory: Some(true),
+        });
+        let touches = Touches::of(&touched);
+        for (path, expected) in [
+            ("etc/x", true),
+            ("etc/x/y", false),
+            ("etc", false),
+            ("opt", false),
+            ("opt/a/deep/file", true),
+            ("opt/b/file", true),
+            ("opt/c", false),
+        ] {
+            assert_eq!(touches.has(Path::new(path)), expected, "{path}");
+        }
+    }
 }
