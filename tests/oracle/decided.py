@@ -145,7 +145,8 @@ class Decided:
         directory = "directory" in {e.kind for e in (after, now, before, got) if e}
         if case.is_made_anew(path) or records.is_alternative(path) or path in case.links:
             return []
-        if directory and (self.kept or owners & self.packages):
+        holds = any(other.startswith(path + b"/") for other in case.conflicts)
+        if directory and (holds or self.kept or owners & self.packages):
             # Whether it is empty in the end is a question about what is below it.
             return []
         if path in case.conflicts and (path in self.conffiles or not owners):

@@ -34,6 +34,9 @@ FILES = {
     PASSWD: (ROOT + OLD, ROOT + NEW, ROOT + NOW, ROOT + NOW, ROOT + OLD),
     SHADOW: (OLD_SECRET, NEW_SECRET, NOW_SECRET, NOW_SECRET, OLD_SECRET),
     b"/edited": (b"1\n", b"2\n", b"3\n", b"3\n", b"1\n"),
+    # What stays of it keeps its directory.
+    b"/new": (None, trees.DIRECTORY, trees.DIRECTORY, trees.DIRECTORY, None),
+    b"/new/edited": (None, b"2", b"3", b"3", None),
     b"/only": (b"1", b"2", b"2", b"1", b"1"),
     b"/untouched": (b"u", b"u", b"u", b"u", b"u"),
 }
@@ -58,7 +61,7 @@ def _seen(files, number, mine, path, content):
 def test_it_accepts_what_may_be(_t):
     for number, mine in SIDES:
         judge, result = _case(FILES, number, mine)
-        expect.equal(set(judge.case.conflicts), {STATUS, INFO + b"p.list", PASSWD, b"/edited"})
+        expect.equal(set(judge.case.conflicts), {STATUS, INFO + b"p.list", PASSWD, b"/edited", b"/new/edited"})
         expect.equal((judge.packages, judge.people), ({b"p"}, {b"u"}))
         expect.nothing(judge.judge(result), f"faults of a right undo, {mine=}")
 
@@ -66,6 +69,8 @@ def test_it_accepts_what_may_be(_t):
 def test_it_sees_every_file_that_is_as_on_another_side(_t):
     for number, mine in SIDES:
         for path, five in FILES.items():
+            if path == b"/new":
+                continue
             # Nothing at all, or something where nothing is to be; a file of no records may be there or not.
             planted = {None: {b"x"}, b"": set()}.get(five[number], {None})
             for wrong in ({*five[:3]} | planted) - {five[number], None if not five[number] else five[number]}:
