@@ -75,11 +75,13 @@ pub fn finish(
     })?;
     let (row, planned) = match (found, early) {
         (Found::Ended(finished), _) => return Ok(finished),
-        (Found::Making(begun), Some(early)) => {
-            let taken = early.wait(world);
+        (Found::Making(begun), early) => {
+            let taken = match early {
+                Some(early) => early.wait(world),
+                None => snapshots::take_post(world, begun.row.number),
+            };
             return begun.finish(world, journal, caller, now, taken);
         }
-        (Found::Making(begun), None) => (Some(begun.row), begun.planned),
         (Found::Row(row, planned), early) => {
             if let Some(early) = early {
                 early.discard(world)?;
