@@ -107,6 +107,19 @@ def test_several_wait_together_and_later_ones_are_none_of_them(t):
     roundtrip.clean(pool)
 
 
+def test_a_hold_waits_with_it(t):
+    pool = t.pool("mini")
+    expect.status(pool.install("fpt-hello=1"), 0)
+    expect.status(pool.install("fpt-hello=2"), 0)
+    upgrade = pool.newest()["number"]
+    with session.inside(pool) as inside:
+        expect.contains(inside.say(f"{NEXT.format(upgrade)} --hold"), '"held":["fpt-hello"]')
+        expect.equal(pool.run_ok("dev", "apt-mark", "showhold").text, "", "held before the start")
+    expect.equal(pool.run_ok("dev", "apt-mark", "showhold").text, "fpt-hello\n")
+    expect.contains(pool.run_ok("dev", "dpkg-query", "-W", "-f", "${Version} ${Status}", "fpt-hello").text, "1 hold ok")
+    roundtrip.clean(pool)
+
+
 def test_it_is_withdrawn_and_only_one_waits(t):
     pool = t.pool("mini")
     number = _older(pool)
