@@ -58,3 +58,12 @@ def test_an_alternative_of_which_no_choice_is_left_leaves_no_link(t):
     roundtrip.undo_outside(pool, str(second))
     left = pool.run_ok("dev", "find", "/usr/bin", "/usr/share", "/etc/alternatives", "-maxdepth", "1", "-name", "fpt-tool*")
     expect.equal(left.text, "", "what is left of it")
+
+
+def test_a_group_that_stays_has_no_member_who_goes(t):
+    pool = t.pool("mini")
+    number, = _installed(pool, "fpt-acc-one")
+    pool.shell("dev", "useradd --no-create-home anna; usermod -a -G fptgroup anna")
+    pool.ok("--yes", "-p", "dev", "undo", str(number), "--keep-mine")
+    checked = pool.run("dev", "grpck", "-r")
+    expect.equal(checked.status, 0, checked)
