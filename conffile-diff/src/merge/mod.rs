@@ -14,6 +14,7 @@ mod accounts;
 pub mod alternatives;
 mod kind;
 mod lines;
+pub mod members;
 mod records;
 mod settle;
 mod stanzas;

@@ -23,6 +23,7 @@ mod join;
 mod left_behind;
 mod live;
 mod meanwhile;
+mod members;
 mod outlook;
 mod packages;
 mod plan;

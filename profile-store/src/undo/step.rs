@@ -14,7 +14,7 @@ use super::derived::Remake;
 use super::plan::{self, Obstacle, Sorted};
 use super::sides::{self, Made, Sides};
 use super::world::{Decided, World};
-use super::{Wishes, alternatives, culprits, left_behind, packages, range, whole};
+use super::{Wishes, alternatives, culprits, left_behind, members, packages, range, whole};
 use crate::delta::Delta;
 use crate::error::{Error, Result};
 use crate::pool::Pool;
@@ -69,6 +69,10 @@ impl Reading<'_> {
                 true => Vec::new(),
                 false => alternatives::settle(&world.present()?, &mut sorted)?,
             };
+            if changes_users(&sorted) {
+                let [before, ..] = world.trees()?;
+                members::settle(&world.present()?, &Root::open(before)?, &mut sorted)?;
+            }
             if !sorted.conflicts.is_empty() {
                 self.name_culprits(&world, later, &mut sorted.conflicts)?;
             }
@@ -179,6 +183,13 @@ impl Reading<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the users change by it, which only few transactions do.
+fn changes_users(sorted: &Sorted) -> bool {
+    let passwd = Path::new(members::PASSWD);
+    sorted.restore.iter().any(|change| change.path == passwd)
+        || sorted.joined.iter().any(|(path, _)| path == passwd)
 }
 
 /// Takes up what is decided about packages and accounts that stand in the way; whether there was anything.

@@ -67,3 +67,12 @@ def test_a_group_that_stays_has_no_member_who_goes(t):
     pool.ok("--yes", "-p", "dev", "undo", str(number), "--keep-mine")
     checked = pool.run("dev", "grpck", "-r")
     expect.equal(checked.status, 0, checked)
+    # One who was put into a group that the transaction knows nothing of.
+    number, = _installed(pool, "fpt-acc-two")
+    users = set(pool.run_ok("dev", "cut", "-d:", "-f1", "/etc/passwd").text.split())
+    user = next(name for name in users if name.startswith("fpt"))
+    pool.shell("dev", f"usermod -a -G games {user}; echo 10.0.0.1 mine >>/etc/hosts")
+    pool.ok("--yes", "-p", "dev", "undo", str(number))
+    expect.equal(pool.run("dev", "getent", "passwd", user).status, 2, user)
+    expect.equal(pool.run("dev", "grpck", "-r").status, 0, "grpck")
+    expect.contains(pool.run_ok("dev", "getent", "group", "games").text, "games:x:60:\n")
