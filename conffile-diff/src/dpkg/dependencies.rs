@@ -56,8 +56,8 @@ pub fn broken(status: &Status, bytes: &[u8]) -> BTreeSet<Broken> {
     found
 }
 
-/// Names of the packages which two states do not have alike and which a broken relation is about: it names them,
-/// or something that they provide.
+/// Names of the packages which two states do not have alike and which a broken relation is about: it is theirs, or
+/// it names them or something that they provide.
 pub fn behind(broken: &Broken, states: [(&Status, &[u8]); 2]) -> BTreeSet<String> {
     let asked: Relations = broken.relation.parse().unwrap_or_default();
     let asked: BTreeSet<&str> = asked
@@ -75,9 +75,10 @@ pub fn behind(broken: &Broken, states: [(&Status, &[u8]); 2]) -> BTreeSet<String
                 .is_some_and(|other| other.stanza(other_bytes) == package.stanza(bytes));
             let provides = relations(package, bytes, "Provides");
             let mut names = provides.0.iter().flatten().map(|one| one.name.as_str());
-            if !same
-                && (asked.contains(package.name.as_str()) || names.any(|name| asked.contains(name)))
-            {
+            let is_about = package.full_name() == broken.package
+                || asked.contains(package.name.as_str())
+                || names.any(|name| asked.contains(name));
+            if is_about && !same {
                 found.insert(package.name.clone());
             }
         }
@@ -302,6 +303,21 @@ mod tests {
                 BTreeSet::from(["exim".to_owned()])
             ]
         );
+    }
+
+    #[test]
+    fn behind_a_package_that_comes_and_refuses_is_itself() {
+        let without = text(&["hello 1"]);
+        let with = text(&["hello 1", "rival 1\nConflicts: hello"]);
+        let (one, two) = (
+            Status::parse(without.as_bytes()).unwrap(),
+            Status::parse(with.as_bytes()).unwrap(),
+        );
+        let states = [(&one, without.as_bytes()), (&two, with.as_bytes())];
+        let broken = broken(&two, with.as_bytes());
+        let found: Vec<BTreeSet<String>> =
+            broken.iter().map(|broken| behind(broken, states)).collect();
+        assert_eq!(found, [BTreeSet::from(["rival".to_owned()])]);
     }
 
     #[test]

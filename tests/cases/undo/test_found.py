@@ -76,3 +76,17 @@ def test_a_group_that_stays_has_no_member_who_goes(t):
     expect.equal(pool.run("dev", "getent", "passwd", user).status, 2, user)
     expect.equal(pool.run("dev", "grpck", "-r").status, 0, "grpck")
     expect.contains(pool.run_ok("dev", "getent", "group", "games").text, "games:x:60:\n")
+
+
+def test_what_would_come_back_and_refuses_a_later_one_is_left_out(t):
+    pool = t.pool("mini")
+    _installed(pool, "fpt-rival")
+    pool.run_ok("dev", "dpkg", "-P", "fpt-rival")
+    number = str(pool.newest()["number"])
+    _installed(pool, "fpt-hello")
+    refused = expect.status(pool.fp("--yes", "-p", "dev", "undo", number), 3).envelope["result"]
+    expect.contains(refused["conflicts"][0]["reason"], "fpt-rival:all has \"Conflicts: fpt-hello\"")
+    pool.ok("--yes", "-p", "dev", "undo", number, "--keep-mine")
+    expect.equal(pool.run("dev", "dpkg", "-s", "fpt-rival").status, 1, "exit status of dpkg -s")
+    expect.equal(pool.run("dev", "dpkg", "-s", "fpt-hello").status, 0)
+    expect.equal(pool.run_ok("dev", "sh", "-c", "dpkg --audit; apt-get -qq check").text, "")
