@@ -25,6 +25,7 @@ pub use find::{Selector, locate};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::session::Session;
+use crate::transaction::reserve;
 
 /// Host-visible, always empty directory; in the private namespace it carries a tmpfs.
 const PRIVATE_ROOT: &str = "/run/flipper-profile/mnt";
@@ -175,17 +176,17 @@ impl Pool {
         }
     }
 
-    /// Opens the journal for writing.
+    /// Opens the journal for writing. One of an older version is brought up to date by that, where the pool is full from
+    /// the reserve.
     ///
     /// # Errors
     ///
     /// It is missing, not SQLite, damaged, locked or of an incompatible form.
     pub fn journal(&self) -> Result<Journal> {
-        Ok(Journal::open(
-            &self.layout.journal(),
-            Access::ReadWrite,
-            JOURNAL_WAIT,
-        )?)
+        let path = self.layout.journal();
+        reserve::with_reserve(self, || {
+            Ok(Journal::open(&path, Access::ReadWrite, JOURNAL_WAIT)?)
+        })
     }
 
     /// Opens the journal for reading.

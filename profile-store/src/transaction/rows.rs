@@ -27,11 +27,10 @@ pub const PATIENCE: Duration = Duration::from_millis(500);
 ///
 /// As [`crate::Pool::journal`].
 pub fn journal_within(pool: &Pool, wait: Duration) -> Result<Journal> {
-    Ok(Journal::open_in_use(
-        &pool.layout().journal(),
-        Access::ReadWrite,
-        wait,
-    )?)
+    let path = pool.layout().journal();
+    reserve::with_reserve(pool, || {
+        Ok(Journal::open_in_use(&path, Access::ReadWrite, wait)?)
+    })
 }
 
 /// Does several calls with one connection to the journal. Other processes wait meanwhile, so nothing

@@ -119,6 +119,37 @@ def test_an_older_tool_still_records_into_a_newer_compatible_journal(t):
     expect.equal(pool.newest()["state"], "done")
 
 
+def test_an_older_journal_is_brought_up_to_date_where_the_pool_is_full(t):
+    """By the hook, in the middle of apt: the reserve has room for it, and no row is lost."""
+    pool = t.pool("mini")
+    with pool.top() as top:
+        run_ok("btrfs", "filesystem", "resize", "1400M", top)
+    expect.status(pool.install("fpt-hello=1"), 0)
+    before = pool.history("dev", "--limit", "0")
+    _edit_journal(pool, "DROP TABLE undone_sets", "DROP TABLE snapshot_sizes", "DROP INDEX transactions_with_snapshots",
+                  "ALTER TABLE transactions DROP COLUMN files_gone", "PRAGMA user_version = 1")
+    pool.fill()
+    answer = pool.apt("purge", "fpt-hello")
+    # What is left of the reserve serves dpkg as well.
+    expect.equal((answer.status, "not protected" in answer.errors), (0, False), answer)
+    expect.equal(len(pool.history("dev", "--limit", "0")), len(before) + 1, "rows that are told on the full pool")
+    pool.drain()
+    with pool.top() as top:
+        journal = sqlite3.connect(_journal(top))
+        version = journal.execute("PRAGMA user_version").fetchone()[0]
+        journal.close()
+    expect.equal(version, 3)
+    expect.status(pool.fp("recover"), 0)
+    after = pool.history("dev", "--limit", "0")
+    expect.equal(after[-len(before):], before, "the rows from before")
+    expect.that(len(after) > len(before), "the purge has no row")
+    states = {row["state"] for row in after}
+    expect.absent(states, "open", "states")
+    pool.ok("--yes", "-p", "dev", "undo")
+    expect.equal(pool.run("dev", "dpkg", "-s", "fpt-hello").status, 0)
+    expect.equal(pool.fp("pool", "check").status, 0)
+
+
 def test_an_unprotected_transaction_is_told_until_acknowledged(t):
     """No snapshot is possible, the journal still works."""
     pool = t.pool("mini")
