@@ -23,7 +23,7 @@ use crate::commands::resolve;
 use crate::context::{Context, Result};
 use crate::failure::Failure;
 use crate::report::Human;
-use crate::report::undo::{Item, Services, Undone, WAITING, WITHDRAWN};
+use crate::report::undo::{Item, Undone, WAITING, WITHDRAWN};
 
 /// Takes transactions back.
 ///
@@ -320,18 +320,12 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
             ..Item::new(&conflict.path, reason)
         }
     };
+    let taken_back: Vec<TransactionNumber> =
+        plan.transactions.iter().map(|one| one.number).collect();
     Undone {
-        verb: verb.as_str(),
-        transaction: None,
+        // With a cascade the newest of all is another one.
         undoes: plan.transaction.number.get(),
-        taken_back: plan
-            .transactions
-            .iter()
-            .map(|transaction| transaction.number.get())
-            .collect(),
-        command: plan.transaction.command.clone(),
         mode: Some(plan.method.as_str()),
-        check: false,
         restored: plan.restored,
         kept: plan
             .kept
@@ -349,14 +343,11 @@ fn of_plan(plan: &Plan, verb: Verb) -> Undone {
             .map(|change| Item::new(&change.path, change.kind.as_str().into()))
             .collect(),
         conflicts: plan.conflicts.iter().map(conflict).collect(),
-        not_live: Vec::new(),
         left_behind: plan
             .left_behind
             .iter()
             .map(|left| Item::new(&left.path, left.words()))
             .collect(),
-        held: Vec::new(),
-        services: Services::default(),
-        notes: Vec::new(),
+        ..Undone::nothing(verb, &taken_back, plan.transaction.command.clone())
     }
 }
