@@ -68,7 +68,7 @@ pub enum Intent {
         /// The profile.
         profile: ProfileId,
         /// The paths and where their content comes from.
-        task: Task,
+        task: Box<Task>,
         /// How the transaction ends when the change is finished.
         ending: Ending,
     },

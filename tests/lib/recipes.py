@@ -25,6 +25,7 @@ ARCHITECTURE = run_ok("dpkg", "--print-architecture").stdout.decode().strip()
 REAL_PACKAGES = (
     "nginx", "postgresql", "openssh-server", "docker.io", "iputils-ping", "libcap2-bin", "tzdata", "locales",
     "exim4-daemon-light", "python3", "systemd", "udev", "jq", "mc", "sqlite3",
+    "desktop-file-utils", "gtk-update-icon-cache", "hicolor-icon-theme", "feh", "nsxiv",
     f"linux-image-cloud-{ARCHITECTURE}",
 )
 

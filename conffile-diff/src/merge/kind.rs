@@ -44,8 +44,26 @@ pub enum Kind {
 pub enum Maker {
     /// `ldconfig`: the linker's cache.
     Ldconfig,
-    /// apt, when it needs it the next time.
+    /// Whoever needs it the next time: apt, man, fontconfig.
     NextUse,
+    /// `gtk-update-icon-cache`: the icons of a theme.
+    Icons,
+    /// `update-desktop-database`: which application opens what.
+    Desktop,
+    /// `update-mime-database`: the types of files.
+    Mime,
+    /// `glib-compile-schemas`: the settings of programs.
+    Schemas,
+    /// `gio-querymodules`: GIO's modules.
+    GioModules,
+    /// `gdk-pixbuf-query-loaders`: what reads images.
+    PixbufLoaders,
+    /// `journalctl --update-catalog`: the journal's messages.
+    Catalog,
+    /// `systemd-hwdb`: what is known of hardware.
+    Hardware,
+    /// `update-info-dir`: the manuals of info.
+    InfoDirectory,
 }
 
 /// Exact paths.
@@ -94,6 +112,77 @@ const PATHS: &[(&str, Kind)] = &[
         "/var/cache/apt/srcpkgcache.bin",
         Kind::Derived(Maker::NextUse),
     ),
+    (
+        "/usr/share/applications/mimeinfo.cache",
+        Kind::Derived(Maker::Desktop),
+    ),
+    (
+        "/usr/share/glib-2.0/schemas/gschemas.compiled",
+        Kind::Derived(Maker::Schemas),
+    ),
+    (
+        "/var/lib/systemd/catalog/database",
+        Kind::Derived(Maker::Catalog),
+    ),
+    ("/etc/udev/hwdb.bin", Kind::Derived(Maker::Hardware)),
+    ("/usr/lib/udev/hwdb.bin", Kind::Derived(Maker::Hardware)),
+    ("/usr/share/info/dir", Kind::Derived(Maker::InfoDirectory)),
+    (
+        "/usr/share/info/dir.old",
+        Kind::Derived(Maker::InfoDirectory),
+    ),
+];
+
+/// Files that are made from others, by the beginning and the end of their paths.
+const DERIVED: &[(&str, &str, Maker)] = &[
+    ("/var/cache/man/", "", Maker::NextUse),
+    ("/var/cache/fontconfig/", "", Maker::NextUse),
+    ("/usr/share/icons/", "/icon-theme.cache", Maker::Icons),
+    (
+        "/usr/lib/",
+        "/gio/modules/giomodule.cache",
+        Maker::GioModules,
+    ),
+    ("/usr/lib/", "/loaders.cache", Maker::PixbufLoaders),
+];
+
+/// What update-mime-database makes, below its directory; each type has a file in a directory of its own besides. What it
+/// reads is in `packages`.
+const MIME: &str = "/usr/share/mime/";
+/// Where that comes from.
+const MIME_SOURCES: &str = "/usr/share/mime/packages/";
+
+/// The program that makes the file, when one does; by where it is.
+fn derived(path: &[u8]) -> Option<Maker> {
+    let is = |start: &str, end: &str| {
+        path.len() > start.len() + end.len()
+            && path.starts_with(start.as_bytes())
+            && path.ends_with(end.as_bytes())
+    };
+    if is(MIME, "") && !path.starts_with(MIME_SOURCES.as_bytes()) {
+        let rest = &path[MIME.len()..];
+        let is_type = rest.contains(&b'/') && rest.ends_with(b".xml");
+        let is_index = MIME_INDEXES.iter().any(|name| name.as_bytes() == rest);
+        return (is_type || is_index).then_some(Maker::Mime);
+    }
+    let found = DERIVED.iter().find(|(start, end, _)| is(start, end));
+    found.map(|(_, _, maker)| *maker)
+}
+
+/// The files of update-mime-database about all types.
+const MIME_INDEXES: &[&str] = &[
+    "XMLnamespaces",
+    "aliases",
+    "generic-icons",
+    "globs",
+    "globs2",
+    "icons",
+    "magic",
+    "mime.cache",
+    "subclasses",
+    "treemagic",
+    "types",
+    "version",
 ];
 
 /// Rotated copies: the path and a dot, then digits.
@@ -126,5 +215,7 @@ pub fn kind_of(path: &[u8]) -> Kind {
                 .is_some_and(|name| !name.is_empty() && !name.contains(&b'/'))
         })
     };
-    exact.or_else(inside).map_or(Kind::File, |(_, kind)| *kind)
+    let known = exact.or_else(inside).map(|(_, kind)| *kind);
+    let derived = || derived(path).map(Kind::Derived);
+    known.or_else(derived).unwrap_or(Kind::File)
 }

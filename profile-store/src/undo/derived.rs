@@ -8,9 +8,11 @@ use profile_sys::command::Command;
 use profile_sys::file;
 use serde::{Deserialize, Serialize};
 
+use super::caches;
 use super::join::Joined;
 use super::replay::Replayed;
 use crate::error::Result;
+use crate::operation::PathText;
 
 /// Where ldconfig is in a merged tree; Debian's /sbin/ldconfig is a link to it or the same directory.
 const LDCONFIG: &str = "usr/sbin/ldconfig";
@@ -26,6 +28,9 @@ pub struct Remake {
     /// Names of alternatives whose choice went.
     #[serde(default)]
     pub alternatives: Vec<String>,
+    /// Paths of other caches.
+    #[serde(default)]
+    pub caches: Vec<PathText>,
 }
 
 impl Remake {
@@ -34,6 +39,11 @@ impl Remake {
         Self {
             linker_cache: joined.iter().any(|(path, _)| is_linker_cache(path)),
             alternatives,
+            caches: joined
+                .iter()
+                .filter(|(path, _)| caches::is_one(path))
+                .map(|(path, _)| PathText::from(path.as_path()))
+                .collect(),
         }
     }
 
@@ -41,7 +51,7 @@ impl Remake {
     pub(crate) fn of_paths<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
         Self {
             linker_cache: paths.into_iter().any(is_of_the_linker),
-            alternatives: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -64,6 +74,8 @@ impl Remake {
                 ));
             }
         }
+        let paths = self.caches.iter().map(PathText::to_path);
+        replayed.notes.extend(caches::make(merged, paths)?);
         if self.alternatives.is_empty() || !file::exists(&merged.join(UPDATE_ALTERNATIVES))? {
             return Ok(());
         }

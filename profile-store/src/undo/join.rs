@@ -75,8 +75,12 @@ pub fn join(
     settled: &Settled,
 ) -> Result<Joined> {
     let kind = kind_of(&[b"/", path.as_os_str().as_bytes()].concat());
-    if matches!(kind, File::Copy | File::Derived(_)) {
-        return Ok(Joined::Mine);
+    match kind {
+        File::Copy => return Ok(Joined::Mine),
+        // Made anew where its maker stays; where that goes as well, it goes with it.
+        File::Derived(_) if trees.other.lstat(path)?.is_none() => return Ok(Joined::Gone),
+        File::Derived(_) => return Ok(Joined::Mine),
+        _ => {}
     }
     let metas = Three {
         ancestor: trees.ancestor.lstat(path)?,

@@ -58,7 +58,7 @@ pub(crate) fn replay_live(
     } = live;
     let intent = Intent::Replay {
         profile: profile.id,
-        task: task.clone(),
+        task: Box::new(task.clone()),
         ending: ending.clone(),
     };
     // Durable before the first path changes: from here on a crash is finished by `recover`.

@@ -12,6 +12,7 @@
 
 mod alternatives;
 mod apply;
+mod caches;
 mod choose;
 mod culprits;
 mod decisions;

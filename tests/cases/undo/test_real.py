@@ -69,3 +69,37 @@ def test_three_in_a_row_undone_one_by_one_live(t):
         for wanted in reversed(states):
             roundtrip.undo_inside(inside)
             roundtrip.equal(pool, wanted, "after a live undo")
+
+
+def test_caches_of_a_desktop_are_made_anew_for_what_stays(t):
+    """Two applications, each of which the triggers put into the same caches; the older one goes."""
+    pool = t.pool("real")
+    caches = ("/usr/share/applications/mimeinfo.cache", "/usr/share/icons/hicolor/icon-theme.cache",
+              "/usr/share/mime/mime.cache", "/usr/lib/*/gdk-pixbuf-2.0/*/loaders.cache")
+    tools = ("desktop-file-utils", "gtk-update-icon-cache", "hicolor-icon-theme")
+
+    def caches_of():
+        found = pool.shell("dev", f"for f in {' '.join(caches)}; do [ ! -e $f ] || "
+                           "echo $f $(grep -ac feh $f) $(grep -ac nsxiv $f); done").text.splitlines()
+        return {line.split()[0]: [int(n) > 0 for n in line.split()[1:]] for line in found}
+
+    # What both need is there beforehand, else the older one could not go.
+    expect.status(pool.install(*tools, "feh", "nsxiv"), 0)
+    expect.status(pool.apt("purge", "feh", "nsxiv"), 0)
+    before = caches_of()
+    expect.equal(before[caches[0]], [False, False], "the applications in the cache before")
+    expect.status(pool.install("feh"), 0)
+    older = pool.newest()["number"]
+    expect.status(pool.install("nsxiv"), 0)
+    both = caches_of()
+    expect.equal(both[caches[0]], [True, True], "the applications in the cache")
+    expect.equal(both[caches[1]], [True, True], "the icons in the cache")
+    result = roundtrip.undo_outside(pool, str(older))
+    expect.equal(result["notes"], [])
+    alone = caches_of()
+    expect.equal({path: alone[path] for path in caches[:2]}, {path: [False, True] for path in caches[:2]})
+    expect.equal(alone.keys(), before.keys(), "caches")
+    roundtrip.clean(pool)
+    roundtrip.undo_outside(pool, str(result["transaction"]))
+    expect.equal(caches_of(), both, "after the redo")
+    roundtrip.clean(pool)
