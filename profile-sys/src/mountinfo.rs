@@ -128,15 +128,27 @@ fn unescape(field: &[u8]) -> OsString {
 /// When /proc is not mounted.
 pub fn read_own() -> Result<Vec<Mount>> {
     // Not /proc/self: a thread may have a namespace of its own.
-    read_from(Path::new("/proc/thread-self/mountinfo"))
+    let path = Path::new("/proc/thread-self/mountinfo");
+    let text = process::read_whole(path).map_err(|error| Error::io("read", path, error))?;
+    parse_from(&text, path)
 }
 
 /// The mounts of a process's namespace, as seen from its root.
 ///
 /// # Errors
-/// ENOENT when the process is gone, EACCES when it may not be inspected.
+/// ENOENT when the process is gone or has ended and is still listed, EACCES when it may not be inspected.
 pub fn read_of(pid: u32) -> Result<Vec<Mount>> {
-    read_from(&PathBuf::from(format!("/proc/{pid}/mountinfo")))
+    let path = PathBuf::from(format!("/proc/{pid}/mountinfo"));
+    let text = process::read_whole(&path).map_err(|error| {
+        // One that has ended has no namespace any more: EINVAL (Linux, fs/proc_namespace.c), or ESRCH a moment later.
+        let gone = matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ESRCH));
+        let error = match gone {
+            true => std::io::Error::from_raw_os_error(libc::ENOENT),
+            false => error,
+        };
+        Error::io("read", &path, error)
+    })?;
+    parse_from(&text, &path)
 }
 
 /// The mounts that stand on an entry of the filesystem that is the root: the entry's path from that filesystem's
@@ -168,11 +180,6 @@ pub fn on_entries_of_root(mounts: &[Mount]) -> Vec<(PathBuf, &Mount)> {
         .iter()
         .filter_map(|mount| Some((entry(mount)?, mount)))
         .collect()
-}
-
-fn read_from(path: &Path) -> Result<Vec<Mount>> {
-    let text = process::read_whole(path).map_err(|error| Error::io("read", path, error))?;
-    parse_from(&text, path)
 }
 
 #[cfg(test)]

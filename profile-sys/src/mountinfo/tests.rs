@@ -55,6 +55,19 @@ fn reads_the_mounts_of_this_process() {
     );
 }
 
+#[test]
+fn one_that_has_ended_is_gone_though_it_is_still_listed() {
+    let mut child = std::process::Command::new("true").spawn().expect("true");
+    let stat = format!("/proc/{}/stat", child.id());
+    let is_zombie = || std::fs::read_to_string(&stat).is_ok_and(|text| text.contains(") Z "));
+    while !is_zombie() {
+        std::thread::yield_now();
+    }
+    let error = read_of(child.id()).expect_err("it has no namespace");
+    assert!(error.is_not_found(), "{error}");
+    child.wait().expect("its status");
+}
+
 /// The kernel's side: escapes space, tab, newline, backslash and `#`.
 fn mangle(bytes: &[u8]) -> Vec<u8> {
     let escape = |&byte: &u8| match byte {
