@@ -179,7 +179,7 @@ def test_killed_while_it_is_carried_out(t):
     expect.equal(_state(done, number), "undone")
     new = done.reading()
     os.unlink(done.image)
-    for effect, name, _ in t.sample(points, 8):
+    for effect, name, _ in t.sample(points, 4):
         copy = pool.copy("crash.img")
         where = f"killed at effect {effect}, {name}"
         expect.that(copy.fp("recover", env={"FLIPPER_FAULT_AT": str(effect)}).status == crash.KILLED, where)
